@@ -1,0 +1,1 @@
+"""Thin Temporal activities: all I/O of a run happens here."""

@@ -1,0 +1,3 @@
+"""Cadre's library: everything that knows nothing of workflows."""
+
+__version__ = "0.1.0"

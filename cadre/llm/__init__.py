@@ -1,0 +1,1 @@
+"""The Messages API: requests, the stream parser, error kinds, models and prices."""

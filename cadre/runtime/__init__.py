@@ -1,0 +1,1 @@
+"""Settings, the Temporal client, the embedded dev server, logging."""

@@ -1,0 +1,1 @@
+"""A local Messages API over HTTP: scripted agents and injected faults."""

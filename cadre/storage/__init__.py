@@ -1,0 +1,1 @@
+"""Transcripts, outputs and run records by reference, on an object store."""

@@ -1,0 +1,59 @@
+"""Where a run's objects lie. Keys are derived, never listed, so a lost answer is looked up, not
+searched for."""
+
+from __future__ import annotations
+
+
+def run_prefix(run: str) -> str:
+    """Everything of one run."""
+    return f"runs/{run}"
+
+
+def definition(run: str, name: str) -> str:
+    """A frozen agent definition."""
+    return f"runs/{run}/definitions/{name}.json"
+
+
+def conventions(run: str) -> str:
+    """The repository's conventions, as text."""
+    return f"runs/{run}/conventions.md"
+
+
+def agent_prefix(run: str, agent_id: str) -> str:
+    """Everything of one agent."""
+    return f"runs/{run}/agents/{agent_id}"
+
+
+def turn(run: str, agent_id: str, number: int) -> str:
+    """A transcript's segment: what was said to the model in one turn, and its answer."""
+    return f"{agent_prefix(run, agent_id)}/turns/{number:04}.json"
+
+
+def attempts(run: str, agent_id: str, number: int) -> str:
+    """What is known of the attempts of one model call."""
+    return f"{agent_prefix(run, agent_id)}/turns/{number:04}.attempts.json"
+
+
+def tool_result(run: str, agent_id: str, number: int, use_id: str) -> str:
+    """A tool's result, with the snapshot that it left."""
+    return f"{agent_prefix(run, agent_id)}/tools/{number:04}.{use_id}.json"
+
+
+def report(run: str, agent_id: str) -> str:
+    """An agent's report."""
+    return f"{agent_prefix(run, agent_id)}/report.json"
+
+
+def output(run: str, name: str) -> str:
+    """Output of a command that the engine ran."""
+    return f"runs/{run}/output/{name}.txt"
+
+
+def diff(run: str, name: str) -> str:
+    """A change as a unified diff."""
+    return f"runs/{run}/diffs/{name}.diff"
+
+
+def record(run: str, name: str) -> str:
+    """What outlives Temporal's retention: `run` for the run itself, else an agent's ID."""
+    return f"runs/{run}/record/{name}.json"

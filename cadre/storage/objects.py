@@ -1,0 +1,55 @@
+"""The object store: a local directory by default, a bucket by URL."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, NotFoundError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+
+class Objects:
+    """Bytes, text and JSON by key. A put is atomic: a reader sees the old value or the new."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    @classmethod
+    def open(cls, url: str) -> Objects:
+        """Open `url`: `file:///path`, or whatever obstore knows (`s3://`, `gs://`, `az://`)."""
+        if url.startswith("file://"):
+            return cls(LocalStore(prefix=Path(url.removeprefix("file://")), mkdir=True))
+        return cls(from_url(url))
+
+    async def put(self, key: str, data: bytes | str) -> None:
+        """Store `data` under `key`, replacing what was there."""
+        await obstore.put_async(self._store, key, data.encode() if isinstance(data, str) else data)
+
+    async def put_new(self, key: str, data: bytes | str) -> bool:
+        """Store `data` unless `key` exists; whether it was stored."""
+        encoded = data.encode() if isinstance(data, str) else data
+        try:
+            await obstore.put_async(self._store, key, encoded, mode="create")
+        except AlreadyExistsError:
+            return False
+        return True
+
+    async def get(self, key: str) -> bytes | None:
+        """The bytes under `key`, or None."""
+        try:
+            result = await obstore.get_async(self._store, key)
+        except (NotFoundError, FileNotFoundError):
+            return None
+        return bytes(await result.bytes_async())
+
+    async def put_json(self, key: str, value: Any) -> None:
+        """Store `value` as JSON."""
+        await self.put(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+    async def get_json(self, key: str) -> Any:
+        """The JSON value under `key`, or None."""
+        data = await self.get(key)
+        return None if data is None else json.loads(data)

@@ -1,0 +1,1 @@
+"""The command line: start, watch, list, show and cancel runs."""

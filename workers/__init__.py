@@ -1,0 +1,1 @@
+"""Put a worker together and run it."""

@@ -1,0 +1,1 @@
+"""The agent loop, one file for each pattern, and the gateway to everything outside."""
