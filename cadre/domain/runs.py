@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 
@@ -27,6 +28,7 @@ class AgentState(StrEnum):
     REFUSED = "refused"
     CONTEXT_FULL = "context window full"
     GAVE_UP = "gave up"
+    CANCELLED = "cancelled"
     FAILED = "failed"
 
 
@@ -100,12 +102,14 @@ class RunStatus(StrEnum):
 
 
 class AgentLine(Value):
-    """One agent's line in a run's result."""
+    """One agent's line in a run's result; `definition_sha256` is of the file that defined it."""
 
     agent_id: str
     state: AgentState
+    model: str
+    definition_sha256: str
     turns: int
-    cost_usd: Decimal
+    spent: Spent
     why: str = ""
 
 
@@ -117,6 +121,7 @@ class RunResult(Value):
     summary: str = ""
     findings: tuple[Finding, ...] = ()
     rounds: int = 0
+    base: str = ""
     delivery: Delivery | None = None
     check_before: CheckResult | None = None
     check_after: CheckResult | None = None
@@ -125,11 +130,24 @@ class RunResult(Value):
     notes: tuple[str, ...] = ()
 
 
-class PipelineInput(Value):
-    """Scout, plan, build and review a task on a repository.
+class Ending(Value):
+    """How a pattern's stages ended."""
 
-    The command line derives its options from these fields.
-    """
+    status: RunStatus
+    summary: str
+    findings: tuple[Finding, ...] = ()
+    rounds: int = 0
+
+    @classmethod
+    def of(
+        cls, status: RunStatus, summary: str, findings: Iterable[Finding], rounds: int
+    ) -> Ending:
+        """An ending after so many rounds."""
+        return cls(status=status, summary=summary, findings=tuple(findings), rounds=rounds)
+
+
+class RunInput(Value):
+    """What every pattern takes. The command line derives its options from these fields."""
 
     run: str = Field(pattern=RUN_ID_PATTERN, description="The run's ID.")
     task: str = Field(min_length=1, max_length=16_000, description="What shall be done.")
@@ -138,23 +156,42 @@ class PipelineInput(Value):
     setup: str | None = Field(default=None, description="Command that prepares the environment.")
     setup_network: bool = Field(default=False, description="Let the setup command use the network.")
     check: str | None = Field(default=None, description="Command that must pass on the result.")
-    allow_test_changes: bool = Field(
-        default=False, description="Accept a check that passes only with changed tests."
-    )
-    scouts: int = Field(default=1, ge=1, le=10, description="How many scouts look around at once.")
-    max_rounds: int = Field(default=3, ge=1, le=10, description="How many builds are reviewed.")
     max_turns: int = Field(default=60, ge=1, le=1000, description="Model calls of one agent.")
     max_cost_usd: Decimal = Field(
         default=Decimal(10), gt=0, description="US dollars that the run may cost."
     )
     max_minutes: float = Field(default=60, gt=0, description="Active minutes of one agent.")
-    scout: str = Field(default="scout", description="Agent definition that scouts.")
-    planner: str = Field(default="planner", description="Agent definition that plans.")
-    builder: str = Field(default="builder", description="Agent definition that builds.")
-    reviewer: str = Field(default="reviewer", description="Agent definition that reviews.")
     disallowed_tools: tuple[str, ...] = Field(
         default=(), description="Tools that no agent of the run may use."
     )
     trust_repo: bool = Field(
-        default=False, description="Let the repository's own definitions fill the reviewer's role."
+        default=False, description="Let the repository's own definitions fill locked roles."
     )
+
+
+class PipelineInput(RunInput):
+    """Scout, plan, build and review a task on a repository."""
+
+    allow_test_changes: bool = Field(
+        default=False, description="Accept a check that passes only with changed tests."
+    )
+    scouts: int = Field(default=1, ge=1, le=10, description="How many scouts look around at once.")
+    max_rounds: int = Field(default=3, ge=1, le=10, description="How many builds are reviewed.")
+    scout: str = Field(default="scout", description="Agent definition that scouts.")
+    planner: str = Field(default="planner", description="Agent definition that plans.")
+    builder: str = Field(default="builder", description="Agent definition that builds.")
+    reviewer: str = Field(default="reviewer", description="Agent definition that reviews.")
+
+
+class RecordAgent(Value):
+    """Write the record of an agent that ended (activity `record.agent`)."""
+
+    run: str
+    agent_id: str
+
+
+class RecordRun(Value):
+    """Write the record of a run that is about to close (activity `record.run`)."""
+
+    run: str
+    result: RunResult

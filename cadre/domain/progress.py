@@ -1,0 +1,82 @@
+"""How far an agent has come: the pure half of the agent loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cadre.domain.budget import Allowance, Bound, Limits, Spent, left
+from cadre.domain.turns import ModelAnswer, ToolResult
+
+# So many unusable answers in a row (an invalid tool input, a report that does not fit, an answer
+# that was cut off) end an agent: it would only go on like that at the user's expense.
+MAX_STRIKES = 3
+
+LAST_TURN = (
+    "This is your last turn: the run allows no further one. Call no tools. End now with your "
+    "report, and say in it what is unfinished."
+)
+CUT_OFF = (
+    "Your last answer was cut off because it was too long; a tool call that was not complete was "
+    "not run. Go on in smaller steps."
+)
+
+
+@dataclass
+class Progress:
+    """The serialisable state of an agent's loop."""
+
+    limits: Limits
+    snapshot: str
+    turns: int = 0
+    spent: Spent = field(default_factory=Spent)
+    strikes: int = 0
+    last_strike: str = ""
+
+    def bound_met(self, active_seconds: float) -> Bound | None:
+        """The bound that the work has met after so many seconds of activity, if any."""
+        if self.turns >= self.limits.max_turns:
+            return Bound.TURNS
+        if self.spent.usage.total_tokens >= self.limits.max_tokens:
+            return Bound.TOKENS
+        if self.spent.cost_usd >= self.limits.max_cost_usd:
+            return Bound.COST
+        if active_seconds >= self.limits.max_active_seconds:
+            return Bound.TIME
+        return None
+
+    @property
+    def allowance(self) -> Allowance:
+        """What the next model call may use."""
+        return left(self.limits, self.spent)
+
+    @property
+    def on_last_turn(self) -> bool:
+        """Whether the next turn is the last that the limits allow (and not the only one)."""
+        return self.limits.max_turns > 1 and self.turns == self.limits.max_turns - 1
+
+    def answered(self, answer: ModelAnswer) -> None:
+        """Count a turn and what it used."""
+        self.turns += 1
+        self.spent += Spent(
+            usage=answer.usage,
+            cost_usd=answer.cost_usd,
+            lost_usd=answer.lost_usd,
+            lost_attempts=answer.lost_attempts,
+        )
+
+    def tool_ended(self, result: ToolResult) -> None:
+        """Take over what a tool left; an invalid call is a strike, any other wipes them off."""
+        if result.invalid:
+            self.strike(result.preview)
+        else:
+            self.strikes = 0
+
+    def strike(self, reason: str) -> None:
+        """Count an unusable answer."""
+        self.strikes += 1
+        self.last_strike = reason
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the agent has had its chances."""
+        return self.strikes >= MAX_STRIKES

@@ -1,0 +1,74 @@
+"""Texts that people read in the Temporal UI: one place, so that they look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from cadre.domain.budget import Spent
+from cadre.domain.runs import AgentLine, RunResult, RunStatus
+
+
+def usd(amount: Decimal) -> str:
+    """US dollars for people: cents, or as many digits as a small amount needs."""
+    return f"${amount:.2f}" if amount >= 1 else f"${amount:.4f}"
+
+
+def tokens(count: int) -> str:
+    """A number of tokens for people."""
+    if count < 1000:
+        return str(count)
+    return f"{count / 1000:.1f}k" if count < 1_000_000 else f"{count / 1_000_000:.2f}M"
+
+
+def spent_line(spent: Spent) -> str:
+    """Tokens, the share of the prompt that came from the cache, and cost, in one line."""
+    line = (
+        f"{tokens(spent.usage.total_tokens)} tokens "
+        f"({spent.usage.cache_share:.0%} of input from cache) · {usd(spent.cost_usd)}"
+    )
+    if spent.lost_attempts:
+        line += f", of it {usd(spent.lost_usd)} for {spent.lost_attempts} lost attempts"
+    return line
+
+
+def agents_table(lines: Iterable[AgentLine], working: Iterable[str] = ()) -> str:
+    """A Markdown table of a run's agents, ended ones first."""
+    rows = ["| agent | state | model | turns | cost |", "|---|---|---|---:|---:|"]
+    for line in lines:
+        state = f"{line.state.value}: {line.why}" if line.why else line.state.value
+        rows.append(
+            f"| {line.agent_id} | {cell(state)} | {line.model} | {line.turns} "
+            f"| {usd(line.spent.cost_usd)} |"
+        )
+    rows += [f"| {agent_id} | **working** | | | |" for agent_id in working]
+    return "\n".join(rows)
+
+
+def run_details(
+    status: RunStatus, lines: Iterable[AgentLine], working: Iterable[str], spent: Spent
+) -> str:
+    """A run's current details, as Markdown."""
+    table = agents_table(lines, working)
+    return f"### {status.value}\n\n{table}\n\n{spent_line(spent)}"
+
+
+def result_details(result: RunResult) -> str:
+    """How a run ended, as Markdown."""
+    parts = [f"### {result.status.value}", result.summary]
+    if result.delivery:
+        stat = result.delivery.stat
+        parts.append(
+            f"Branch `{result.delivery.branch}`: {stat.files} files, "
+            f"+{stat.insertions} −{stat.deletions}"
+        )
+    parts += [f"- **{f.severity.value}** {f.path}: {cell(f.message)}" for f in result.findings]
+    parts += [agents_table(result.agents), spent_line(result.spent)]
+    parts += [f"- {cell(note)}" for note in result.notes]
+    return "\n\n".join(part for part in parts if part)
+
+
+def cell(text: str, limit: int = 300) -> str:
+    """`text` as one line that cannot break out of a table's cell."""
+    line = " ".join(text.split()).replace("|", "\\|")
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,0 +1,168 @@
+"""The agent: model call, tool calls, model call …, until it reports or meets a bound.
+
+opening ─▶ think ─▶ tools wanted ─▶ run them ─▶ think …
+             ├────▶ report          = done
+             ├────▶ bad report, cut off, invalid input = say so, at most three in a row
+             └────▶ refused, window full, out of budget = done, with what there is
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+from cadre.domain.budget import Bound
+from cadre.domain.progress import CUT_OFF, LAST_TURN, Progress
+from cadre.domain.render import spent_line
+from cadre.domain.runs import AgentResult, AgentSpec, AgentState
+from cadre.domain.turns import (
+    BadReport,
+    Declined,
+    Interrupted,
+    ModelAnswer,
+    ModelCall,
+    Opening,
+    OutOfBudget,
+    Reported,
+    ToolCall,
+    ToolResult,
+    ToolsWanted,
+    ToolUse,
+)
+from workflows import gateway
+
+
+@workflow.defn(name="agent")
+class AgentWorkflow:
+    """Runs one agent to its report; meeting a bound is a result that keeps what was done."""
+
+    @workflow.init
+    def __init__(self, spec: AgentSpec) -> None:
+        self._spec = spec
+        self._progress = Progress(spec.limits, spec.snapshot)
+        self._started = workflow.now()
+
+    @workflow.run
+    async def run(self, _: AgentSpec) -> AgentResult:
+        """Work until there is a report, or a reason why there is none."""
+        try:
+            return await self._work()
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                return self._end(AgentState.CANCELLED, why="cancelled")
+            return self._end(AgentState.FAILED, why=gateway.reason(failure))
+        except asyncio.CancelledError:
+            if workflow.cancellation_reason() is None:
+                raise  # evicted from the cache, not cancelled
+            return self._end(AgentState.CANCELLED, why="cancelled")
+
+    async def _work(self) -> AgentResult:
+        results: Sequence[ToolResult] = ()
+        remark: str | None = None
+        while (bound := self._progress.bound_met(self._active_seconds())) is None:
+            if workflow.cancellation_reason() is not None:
+                return self._end(AgentState.CANCELLED, why="cancelled")
+            answer = await self._think(results, remark)
+            results, remark = (), None
+            match answer.outcome:
+                case ToolsWanted(uses=uses):
+                    results = await self._run_tools(uses)
+                case Reported(report=report, key=key):
+                    return self._end(AgentState.REPORTED, report=report, report_key=key)
+                case BadReport(reason=why):
+                    self._progress.strike(why)
+                    remark = f"That is not your report: {why}. Answer with the report alone."
+                case Interrupted(why="max_tokens"):
+                    self._progress.strike("its answers are longer than the model may write")
+                    remark = CUT_OFF
+                case Interrupted():
+                    pass  # the service paused a long turn: the next call goes on with it
+                case Declined(why="refusal", detail=detail):
+                    return self._end(AgentState.REFUSED, why=detail or "the model refused")
+                case Declined(detail=detail):
+                    return self._end(AgentState.CONTEXT_FULL, why=detail)
+                case OutOfBudget(bound=bound):
+                    return self._end(AgentState.BOUND, bound=bound)
+            if self._progress.out_of_patience:
+                return self._end(AgentState.GAVE_UP, why=self._progress.last_strike)
+        return self._end(AgentState.BOUND, bound=bound)
+
+    async def _think(self, results: Sequence[ToolResult], remark: str | None) -> ModelAnswer:
+        spec, progress = self._spec, self._progress
+        if progress.on_last_turn:
+            remark = f"{remark}\n\n{LAST_TURN}" if remark else LAST_TURN
+        first = progress.turns == 0
+        answer = await gateway.call_model(
+            ModelCall(
+                run=spec.run,
+                agent_id=spec.agent_id,
+                turn=progress.turns + 1,
+                agent=spec.agent,
+                opening=Opening(task=spec.task, context=spec.context) if first else None,
+                results=tuple(result.use_id for result in results),
+                remark=remark,
+                allowance=progress.allowance,
+            )
+        )
+        progress.answered(answer)
+        workflow.set_current_details(f"turn {progress.turns} · {spent_line(progress.spent)}")
+        return answer
+
+    async def _run_tools(self, uses: Sequence[ToolUse]) -> Sequence[ToolResult]:
+        """In parallel when all only read, else in order, each on what the one before it left."""
+        if all(use.read_only for use in uses):
+            results = list(await asyncio.gather(*(self._run_tool(use) for use in uses)))
+        else:
+            results = [await self._run_tool(use) for use in uses]
+        for result in results:
+            self._progress.tool_ended(result)
+        return results
+
+    async def _run_tool(self, use: ToolUse) -> ToolResult:
+        spec = self._spec
+        result = await gateway.run_tool(
+            ToolCall(
+                run=spec.run,
+                agent_id=spec.agent_id,
+                turn=self._progress.turns,
+                use=use,
+                tools=spec.agent.tools,
+                writes=spec.agent.role.writes,
+                workspace=spec.workspace,
+                snapshot=self._progress.snapshot,
+            )
+        )
+        if not use.read_only:
+            self._progress.snapshot = result.snapshot
+        return result
+
+    def _active_seconds(self) -> float:
+        return (workflow.now() - self._started).total_seconds()
+
+    def _end(
+        self,
+        state: AgentState,
+        *,
+        report: dict[str, object] | None = None,
+        report_key: str | None = None,
+        bound: Bound | None = None,
+        why: str = "",
+    ) -> AgentResult:
+        progress = self._progress
+        workflow.set_current_details(
+            f"{state.value} after {progress.turns} turns · {spent_line(progress.spent)}"
+        )
+        return AgentResult(
+            agent_id=self._spec.agent_id,
+            state=state,
+            report=report,
+            report_key=report_key,
+            bound=bound,
+            why=why or (f"its bound of {bound.value}" if bound else ""),
+            snapshot=progress.snapshot,
+            turns=progress.turns,
+            spent=progress.spent,
+        )

@@ -1,0 +1,40 @@
+"""How runs and agents end that do not come to what they were asked for."""
+
+from __future__ import annotations
+
+from temporalio.exceptions import ChildWorkflowError, is_cancelled_exception
+
+from cadre.domain.budget import Bound, Spent
+from cadre.domain.runs import AgentResult, AgentSpec, AgentState, Ending, RunStatus
+
+
+class Stop(Exception):  # noqa: N818 - an expected end, not an error
+    """The pattern cannot go on; the run ends with this status."""
+
+    def __init__(self, status: RunStatus, summary: str) -> None:
+        super().__init__(summary)
+        self.ending = Ending(status=status, summary=summary)
+
+
+def without_result(spec: AgentSpec, failure: ChildWorkflowError) -> AgentResult:
+    """The result of an agent that was terminated, or failed as no agent should."""
+    gone = is_cancelled_exception(failure)
+    return AgentResult(
+        agent_id=spec.agent_id,
+        state=AgentState.CANCELLED if gone else AgentState.FAILED,
+        why=str(failure.cause or failure),
+        snapshot=spec.snapshot,
+        turns=0,
+        spent=Spent(),
+    )
+
+
+def stop_for(result: AgentResult) -> Stop:
+    """How a run ends that needed the report that this agent did not make."""
+    summary = f"{result.agent_id} {result.state.value}: {result.why}"
+    if result.state is AgentState.CANCELLED:
+        return Stop(RunStatus.CANCELLED, summary)
+    if result.state is AgentState.BOUND:
+        money = result.bound in (Bound.COST, Bound.TOKENS)
+        return Stop(RunStatus.OUT_OF_BUDGET if money else RunStatus.NOT_APPROVED, summary)
+    return Stop(RunStatus.FAILED, summary)

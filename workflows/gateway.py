@@ -1,0 +1,188 @@
+"""Every call out of a workflow: its name, its timeouts, its retries, its summary.
+
+Activities are called by name, so that workflows import types alone. Two kinds of patience:
+
+- `start_to_close` bounds one attempt, heartbeats find a dead worker within seconds;
+- faults of the infrastructure are retried without a count, bounded by `schedule_to_close`
+  (a worker that shuts down counts as an attempt, so a maximum would run out by restarts alone).
+  What cannot be helped by a retry, the activity itself raises as final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType
+
+from cadre.domain.base import Value
+from cadre.domain.render import cell
+from cadre.domain.runs import (
+    AgentResult,
+    AgentSpec,
+    PreparedRun,
+    PrepareRun,
+    RecordAgent,
+    RecordRun,
+)
+from cadre.domain.turns import ModelAnswer, ModelCall, ToolCall, ToolResult
+from cadre.domain.workspaces import (
+    Change,
+    CheckResult,
+    CommitChange,
+    Deliver,
+    Delivery,
+    DescribeChange,
+    OpenedWorkspace,
+    OpenWorkspace,
+    RunCheck,
+    Workspace,
+)
+
+T = TypeVar("T")
+
+HEARTBEAT = timedelta(seconds=10)
+# One answer of a model may take this long; a stalled stream is noticed by the client far earlier.
+MODEL_ATTEMPT = timedelta(minutes=30)
+# How long an outage of the Messages API may last before it ends an agent.
+MODEL_PATIENCE = timedelta(hours=24)
+# Beyond the longest timeout that a tool accepts (600 s) there is only restoring and snapshots.
+TOOL_ATTEMPT = timedelta(minutes=20)
+ENGINE_PATIENCE = timedelta(hours=4)
+RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=30),
+)
+
+
+def call_model(call: ModelCall) -> Awaitable[ModelAnswer]:
+    """One turn's answer of the model."""
+    return _activity(
+        "model.call",
+        call,
+        ModelAnswer,
+        summary=f"{call.agent_id} · turn {call.turn} · {call.agent.model.id}",
+        attempt=MODEL_ATTEMPT,
+        patience=MODEL_PATIENCE,
+    )
+
+
+def run_tool(call: ToolCall) -> Awaitable[ToolResult]:
+    """One tool call, whose effect on the workspace takes place once."""
+    return _activity(
+        "tool.run",
+        call,
+        ToolResult,
+        summary=f"{call.agent_id} · turn {call.turn} · {call.use.title}",
+        attempt=TOOL_ATTEMPT,
+    )
+
+
+def prepare(request: PrepareRun) -> Awaitable[PreparedRun]:
+    """Freeze definitions, models and prices."""
+    return _activity("run.prepare", request, PreparedRun, summary="freeze agents and prices")
+
+
+def open_workspace(request: OpenWorkspace) -> Awaitable[OpenedWorkspace]:
+    """An isolated copy of the repository, prepared by its setup command."""
+    return _activity(
+        "workspace.open",
+        request,
+        OpenedWorkspace,
+        summary=f"open workspace at {request.base}",
+        attempt=timedelta(seconds=request.setup_timeout_seconds) + TOOL_ATTEMPT,
+    )
+
+
+def check(request: RunCheck) -> Awaitable[CheckResult]:
+    """The check command on a throw-away copy, run by the engine."""
+    return _activity(
+        "workspace.check",
+        request,
+        CheckResult,
+        summary=f"check {request.name}: {request.command}",
+        attempt=2 * timedelta(seconds=request.timeout_seconds) + TOOL_ATTEMPT,
+    )
+
+
+def describe(request: DescribeChange) -> Awaitable[Change]:
+    """A change as a diff for an agent to read."""
+    return _activity("workspace.describe", request, Change, summary=f"diff {request.name}")
+
+
+def commit(request: CommitChange) -> Awaitable[str]:
+    """A commit in the run's own repository; the ID of the commit."""
+    summary = f"commit by {request.author}: {request.subject}"
+    return _activity("workspace.commit", request, str, summary=summary)
+
+
+def deliver(request: Deliver) -> Awaitable[Delivery]:
+    """The result as a branch of the user's repository."""
+    summary = f"deliver branch {request.branch}"
+    return _activity("workspace.deliver", request, Delivery, summary=summary)
+
+
+def close_workspace(workspace: Workspace) -> Awaitable[None]:
+    """Clear away the run's own repository and worktrees."""
+    return _activity("workspace.close", workspace, None, summary="clear the workspace away")
+
+
+def record_agent(request: RecordAgent) -> Awaitable[None]:
+    """An agent's record in the object store."""
+    return _activity("record.agent", request, None, summary=f"record {request.agent_id}")
+
+
+def record_run(request: RecordRun) -> Awaitable[None]:
+    """The run's record in the object store."""
+    return _activity("record.run", request, None, summary="record the run")
+
+
+def run_agent(spec: AgentSpec) -> Awaitable[AgentResult]:
+    """An agent as a child workflow, `<run>/<agent_id>`; cancelling waits until it has ended."""
+    return workflow.execute_child_workflow(
+        "agent",
+        spec,
+        id=f"{spec.run}/{spec.agent_id}",
+        result_type=AgentResult,
+        cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+        static_summary=cell(f"{spec.agent.role.name} · {spec.agent.model.id}", 200),
+        static_details=(
+            f"Definition: {spec.agent.name} ({spec.agent.source}), "
+            f"tools: {', '.join(spec.agent.tools) or 'none'}\n\n{spec.task}"
+        ),
+    )
+
+
+def reason(failure: ActivityError) -> str:
+    """The one line that the activity raised, or what Temporal says happened."""
+    cause = failure.cause
+    return cause.message if isinstance(cause, ApplicationError) else str(cause or failure)
+
+
+async def _activity(
+    name: str,
+    request: Value,
+    result_type: type[T] | None,
+    *,
+    summary: str,
+    attempt: timedelta = TOOL_ATTEMPT,
+    patience: timedelta = ENGINE_PATIENCE,
+) -> T:
+    result: T = await workflow.execute_activity(
+        name,
+        request,
+        result_type=result_type,
+        start_to_close_timeout=attempt,
+        schedule_to_close_timeout=max(patience, attempt),
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=RETRY,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=cell(summary, 200),
+    )
+    return result
