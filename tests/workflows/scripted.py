@@ -1,0 +1,198 @@
+"""Activities that a test scripts, under the real workflows on a real server.
+
+Each branch of the workflows' logic can be reached like this. What the real activities do is tested
+beside them and end to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from cadre.domain import workspaces as ws
+from cadre.domain.agents import Agent
+from cadre.domain.runs import PreparedRun, PrepareRun, RecordAgent, RecordRun
+from cadre.domain.turns import (
+    ModelAnswer,
+    ModelCall,
+    Outcome,
+    Reported,
+    ToolCall,
+    ToolResult,
+    ToolsWanted,
+    ToolUse,
+)
+from cadre.domain.usage import Model, Price, Rates, Usage
+from workflows.registry import WORKFLOWS
+
+RATES = Rates(
+    input=Decimal(1),
+    output=Decimal(5),
+    cache_read=Decimal("0.1"),
+    cache_write_5m=Decimal("1.25"),
+    cache_write_1h=Decimal(2),
+)
+MODEL = Model(
+    id="claude-test", context_window=100_000, max_output_tokens=8_000, price=Price(base=RATES)
+)
+WORKSPACE = ws.Workspace(run="r", name="main", base="b" * 40, snapshot="tree0")
+
+
+def uses(*names: str, read_only: bool = True) -> ToolsWanted:
+    return ToolsWanted(
+        uses=tuple(
+            ToolUse(id=f"toolu_{i}_{name}", name=name, title=name, read_only=read_only)
+            for i, name in enumerate(names)
+        )
+    )
+
+
+def report(**fields: Any) -> Reported:
+    return Reported(key="runs/r/report.json", report=fields)
+
+
+@dataclass
+class Script:
+    """What the activities answer, and what they were asked."""
+
+    answer: Callable[[ModelCall], Outcome]
+    tool: Callable[[ToolCall], dict[str, Any]] = field(default=lambda call: {})
+    check: Callable[[ws.RunCheck], int] = field(default=lambda request: 0)
+    cost: Decimal = Decimal("0.01")
+    model_calls: list[ModelCall] = field(default_factory=list)
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    running: int = 0
+    most_running: int = 0
+    commits: list[ws.CommitChange] = field(default_factory=list)
+    delivered: list[ws.Deliver] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
+    closed: int = 0
+    hold: asyncio.Event | None = None
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @activity.defn(name="model.call")
+    async def model_call(self, call: ModelCall) -> ModelAnswer:
+        self.model_calls.append(call)
+        return ModelAnswer(
+            outcome=self.answer(call),
+            usage=Usage(input_tokens=100, output_tokens=10),
+            cost_usd=self.cost,
+        )
+
+    @activity.defn(name="tool.run")
+    async def tool_run(self, call: ToolCall) -> ToolResult:
+        self.tool_calls.append(call)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        self.entered.set()
+        try:
+            if self.hold is not None:
+                while not self.hold.is_set():
+                    activity.heartbeat()
+                    await asyncio.wait({asyncio.ensure_future(self.hold.wait())}, timeout=0.1)
+        finally:
+            self.running -= 1
+        values = {
+            "use_id": call.use.id,
+            "is_error": False,
+            "preview": "",
+            "snapshot": f"{call.snapshot}+{call.use.name}",
+            "seconds": 0.0,
+        }
+        return ToolResult(**(values | self.tool(call)))
+
+    @activity.defn(name="run.prepare")
+    async def prepare(self, request: PrepareRun) -> PreparedRun:
+        return PreparedRun(
+            agents={
+                role.name: Agent(
+                    name=name,
+                    role=role,
+                    definition_key="k",
+                    sha256="0" * 64,
+                    source="built-in",
+                    tools=("Read", "Bash"),
+                    model=MODEL,
+                )
+                for role, name in request.roles
+            }
+        )
+
+    @activity.defn(name="workspace.open")
+    async def open(self, request: ws.OpenWorkspace) -> ws.OpenedWorkspace:
+        workspace = WORKSPACE.model_copy(update={"run": request.run})
+        return ws.OpenedWorkspace(workspace=workspace, sandbox="bubblewrap")
+
+    @activity.defn(name="workspace.check")
+    async def run_check(self, request: ws.RunCheck) -> ws.CheckResult:
+        code = self.check(request)
+        outcome = ws.CommandOutcome(
+            command=request.command, exit_code=code, seconds=0, tail="the output"
+        )
+        return ws.CheckResult(as_is=outcome)
+
+    @activity.defn(name="workspace.describe")
+    async def describe(self, request: ws.DescribeChange) -> ws.Change:
+        return ws.Change(stat=ws.DiffStat(files=1), diff_key="d")
+
+    @activity.defn(name="workspace.commit")
+    async def commit(self, request: ws.CommitChange) -> str:
+        self.commits.append(request)
+        return f"commit{len(self.commits)}"
+
+    @activity.defn(name="workspace.deliver")
+    async def deliver(self, request: ws.Deliver) -> ws.Delivery:
+        self.delivered.append(request)
+        return ws.Delivery(branch=request.branch, commit=request.commit, stat=ws.DiffStat())
+
+    @activity.defn(name="workspace.close")
+    async def close(self, workspace: ws.Workspace) -> None:
+        self.closed += 1
+
+    @activity.defn(name="record.agent")
+    async def record_agent(self, request: RecordAgent) -> None:
+        self.records.append(request.agent_id)
+
+    @activity.defn(name="record.run")
+    async def record_run(self, request: RecordRun) -> None:
+        self.records.append("run")
+
+    @property
+    def activities(self) -> Sequence[Callable[..., Any]]:
+        return [
+            self.model_call,
+            self.tool_run,
+            self.prepare,
+            self.open,
+            self.run_check,
+            self.describe,
+            self.commit,
+            self.deliver,
+            self.close,
+            self.record_agent,
+            self.record_run,
+        ]
+
+    @asynccontextmanager
+    async def worker(self, client: Client, task_queue: str) -> AsyncIterator[None]:
+        """The real workflows on these activities."""
+        restrictions = SandboxRestrictions.default.with_passthrough_modules(
+            "cadre.domain", "pydantic", "pydantic_core"
+        )
+        async with Worker(
+            client,
+            task_queue=task_queue,
+            workflows=WORKFLOWS,
+            activities=self.activities,
+            workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        ):
+            yield
