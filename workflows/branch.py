@@ -93,4 +93,4 @@ class Branch:
 
     async def close(self) -> None:
         """Clear the run's own repository and worktrees away."""
-        await gateway.close_workspace(self.workspace)
+        await gateway.close_workspace(self._spec.run)

@@ -40,7 +40,6 @@ from cadre.domain.workspaces import (
     OpenedWorkspace,
     OpenWorkspace,
     RunCheck,
-    Workspace,
 )
 
 T = TypeVar("T")
@@ -127,9 +126,9 @@ def deliver(request: Deliver) -> Awaitable[Delivery]:
     return _activity("workspace.deliver", request, Delivery, summary=summary)
 
 
-def close_workspace(workspace: Workspace) -> Awaitable[None]:
+def close_workspace(run: str) -> Awaitable[None]:
     """Clear away the run's own repository and worktrees."""
-    return _activity("workspace.close", workspace, None, summary="clear the workspace away")
+    return _activity("workspace.close", run, None, summary="clear the workspace away")
 
 
 def record_agent(request: RecordAgent) -> Awaitable[None]:
@@ -167,7 +166,7 @@ def reason(failure: ActivityError) -> str:
 
 async def _activity(
     name: str,
-    request: Value,
+    request: Value | str,
     result_type: type[T] | None,
     *,
     summary: str,

@@ -47,9 +47,17 @@ class Objects:
 
     async def put_json(self, key: str, value: Any) -> None:
         """Store `value` as JSON."""
-        await self.put(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        await self.put(key, _dumped(value))
+
+    async def put_new_json(self, key: str, value: Any) -> bool:
+        """Store `value` as JSON unless `key` exists; whether it was stored."""
+        return await self.put_new(key, _dumped(value))
 
     async def get_json(self, key: str) -> Any:
         """The JSON value under `key`, or None."""
         data = await self.get(key)
         return None if data is None else json.loads(data)
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

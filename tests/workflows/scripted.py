@@ -155,7 +155,7 @@ class Script:
         return ws.Delivery(branch=request.branch, commit=request.commit, stat=ws.DiffStat())
 
     @activity.defn(name="workspace.close")
-    async def close(self, workspace: ws.Workspace) -> None:
+    async def close(self, run: str) -> None:
         self.closed += 1
 
     @activity.defn(name="record.agent")
