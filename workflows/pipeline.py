@@ -10,16 +10,11 @@ from __future__ import annotations
 from temporalio import workflow
 
 from cadre.domain import briefs
-from cadre.domain.agents import Role
 from cadre.domain.reports import BuildReport, Finding, Review
+from cadre.domain.roles import BUILDER, PLANNER, REVIEWER, SCOUT
 from cadre.domain.runs import AgentResult, Ending, PipelineInput, RunResult, RunStatus
 from cadre.domain.turns import ContextItem
 from workflows.run import Run
-
-SCOUT = Role(name="scout", report="ScoutReport", model="haiku")
-PLANNER = Role(name="planner", report="Plan", model="opus")
-BUILDER = Role(name="builder", report="BuildReport", writes=True, model="sonnet")
-REVIEWER = Role(name="reviewer", report="Review", locked=True, model="opus")
 
 
 @workflow.defn(name="pipeline")
@@ -29,14 +24,7 @@ class Pipeline:
     @workflow.init
     def __init__(self, spec: PipelineInput) -> None:
         self._spec = spec
-        self._run = Run(
-            spec,
-            zip(
-                (SCOUT, PLANNER, BUILDER, REVIEWER),
-                (spec.scout, spec.planner, spec.builder, spec.reviewer),
-                strict=True,
-            ),
-        )
+        self._run = Run(spec)
 
     @workflow.run
     async def run(self, _: PipelineInput) -> RunResult:

@@ -8,7 +8,7 @@ however it comes, a branch with what there is, a record, and nothing left behind
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import ROUND_DOWN, Decimal
 
 from temporalio import workflow
@@ -46,9 +46,8 @@ SHARE_STEP = Decimal("0.000001")
 class Run:
     """The verbs of a pattern, and the state of one run."""
 
-    def __init__(self, spec: RunInput, roles: Iterable[tuple[Role, str]]) -> None:
+    def __init__(self, spec: RunInput) -> None:
         self._spec = spec
-        self._roles = tuple(roles)
         self._ledger = Ledger()
         self._status: RunStatus | None = None
         self._prepared = PreparedRun(agents={})
@@ -143,19 +142,18 @@ class Run:
     async def _prepare(self) -> None:
         spec = self._spec
         self.phase(RunStatus.PREPARING)
+        self._branch, opened = await Branch.open(spec)
         self._prepared = await gateway.prepare(
             PrepareRun(
                 run=spec.run,
                 repo=spec.repo,
-                base=spec.base,
-                roles=self._roles,
+                base=opened.workspace.base,  # the commit: a branch may move meanwhile
+                roles=spec.cast(),
                 disallowed_tools=spec.disallowed_tools,
                 trust_repo=spec.trust_repo,
             )
         )
-        self._branch, opened = await Branch.open(spec)
-        self._ledger.notes += self._prepared.notes
-        self._ledger.notes += [*opened.notes, f"sandbox: {opened.sandbox}"]
+        self._ledger.notes += [*opened.notes, f"sandbox: {opened.sandbox}", *self._prepared.notes]
         if opened.setup is not None and not opened.setup.passed:
             tail = opened.setup.tail.strip()[-500:]
             raise Stop(RunStatus.FAILED, f"the setup command failed: {tail}")

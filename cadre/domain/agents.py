@@ -84,24 +84,22 @@ def allowed_tools(
 
     The role and the run only ever narrow what a definition asks for.
     """
-    notes: list[str] = []
+    wanted = TOOL_NAMES if definition.tools is None else definition.tools
     refused = set(disallowed) | set(definition.disallowed_tools)
-    if not role.writes:
+    if not role.writes or definition.permission_mode is PermissionMode.PLAN:
         refused |= set(WRITE_TOOLS)
-    if definition.permission_mode is PermissionMode.PLAN:
-        refused |= set(WRITE_TOOLS)
+    notes: list[str] = []
+    denied = [t for t in wanted if t in refused and definition.tools is not None]
+    if denied:
+        notes.append(
+            f"agent {definition.name}: {', '.join(denied)} not allowed in the role {role.name}"
+        )
     if definition.permission_mode is PermissionMode.DEFAULT:
-        asks = tuple(t for t in (*WRITE_TOOLS, "Bash") if t not in refused)
+        asks = [t for t in (*WRITE_TOOLS, "Bash") if t in wanted and t not in refused]
         refused |= set(asks)
         if asks:
             notes.append(
                 f"agent {definition.name}: permissionMode default asks a person before "
                 f"{', '.join(asks)}; nobody can be asked yet, so it runs without them"
             )
-    wanted = TOOL_NAMES if definition.tools is None else definition.tools
-    denied = [t for t in wanted if t in refused and definition.tools is not None]
-    if denied and definition.permission_mode is not PermissionMode.DEFAULT:
-        notes.append(
-            f"agent {definition.name}: {', '.join(denied)} not allowed in the role {role.name}"
-        )
     return tuple(t for t in TOOL_NAMES if t in wanted and t not in refused), tuple(notes)

@@ -12,6 +12,7 @@ from cadre.domain.agents import Agent, Role
 from cadre.domain.base import Value
 from cadre.domain.budget import Bound, Limits, Spent
 from cadre.domain.reports import Finding
+from cadre.domain.roles import BUILDER, PLANNER, REVIEWER, SCOUT
 from cadre.domain.turns import ContextItem
 from cadre.domain.workspaces import CheckResult, Delivery, Workspace
 
@@ -168,6 +169,10 @@ class RunInput(Value):
         default=False, description="Let the repository's own definitions fill locked roles."
     )
 
+    def cast(self) -> tuple[tuple[Role, str], ...]:
+        """The roles of the pattern, each with the name of the definition that shall fill it."""
+        return ()
+
 
 class PipelineInput(RunInput):
     """Scout, plan, build and review a task on a repository."""
@@ -181,6 +186,15 @@ class PipelineInput(RunInput):
     planner: str = Field(default="planner", description="Agent definition that plans.")
     builder: str = Field(default="builder", description="Agent definition that builds.")
     reviewer: str = Field(default="reviewer", description="Agent definition that reviews.")
+
+    def cast(self) -> tuple[tuple[Role, str], ...]:
+        """Scout, planner, builder and reviewer."""
+        return (
+            (SCOUT, self.scout),
+            (PLANNER, self.planner),
+            (BUILDER, self.builder),
+            (REVIEWER, self.reviewer),
+        )
 
 
 class RecordAgent(Value):

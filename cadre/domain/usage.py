@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cadre.domain.base import Value
 
@@ -85,6 +85,15 @@ class Price(Value):
     base: Rates
     threshold: int | None = Field(default=None, gt=0)
     above: Rates | None = None
+
+    @model_validator(mode="after")
+    def _above_is_dearer(self) -> Price:
+        """Else the estimate of a prompt that is too high would not be the worst case."""
+        if self.above is not None and any(
+            high < low for (_, high), (_, low) in zip(self.above, self.base, strict=True)
+        ):
+            raise ValueError("rates above the threshold must not be lower than those below")
+        return self
 
     def rates(self, prompt_tokens: int) -> Rates:
         """The rates for a call with a prompt of this many tokens."""
