@@ -1,0 +1,19 @@
+"""The sandbox that every command of an agent runs in, by the strongest means the host allows."""
+
+from cadre.tools.sandbox.output import render
+from cadre.tools.sandbox.ownership import give
+from cadre.tools.sandbox.probe import ProbeResult, open_sandbox, probe
+from cadre.tools.sandbox.types import Completed, Level, Limits, Mount, Sandbox
+
+__all__ = [
+    "Completed",
+    "Level",
+    "Limits",
+    "Mount",
+    "ProbeResult",
+    "Sandbox",
+    "give",
+    "open_sandbox",
+    "probe",
+    "render",
+]

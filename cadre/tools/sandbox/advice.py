@@ -1,0 +1,37 @@
+"""How to reach a higher level of sandbox on this machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+NEEDED = {"prlimit": "util-linux", "setpriv": "util-linux", "unshare": "util-linux", "bash": "bash"}
+# Settings of the kernel that forbid user namespaces, with the value at which they do.
+SWITCHES = (
+    ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("kernel/unprivileged_userns_clone", "0", "1"),
+    ("user/max_user_namespaces", "0", "10000"),
+)
+
+
+def namespaces_advice(proc: Path = Path("/proc"), root: Path = Path("/")) -> str:
+    """What to do so that bubblewrap can work, as far as the machine shows it."""
+    return "; ".join(_found(proc, root)) or (
+        "allow user namespaces for this user, and install bubblewrap 0.8 or later"
+    )
+
+
+def _found(proc: Path, root: Path) -> Iterator[str]:
+    for program, package in NEEDED.items():
+        if shutil.which(program) is None:
+            yield f"install {package}"
+    for switch, forbids, allows in SWITCHES:
+        path = proc / "sys" / switch
+        if path.exists() and path.read_text().strip() == forbids:
+            yield f"run as root: sysctl -w {switch.replace('/', '.')}={allows}"
+    if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
+        yield (
+            "start the container with --security-opt seccomp=unconfined --security-opt "
+            "apparmor=unconfined --security-opt systempaths=unconfined"
+        )
