@@ -1,0 +1,122 @@
+"""Bring a commit into the user's repository as a new branch, and touch nothing else there.
+
+Its objects are written loose, contents before what names them, then the branch's file is linked
+into place: another branch of that name is never overwritten, and a death in between leaves either
+no branch or the whole one. No git command runs, so no hook does; no reflog is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pygit2
+
+from cadre.domain.errors import CadreError, ErrorKind
+from cadre.tools.workspace.change import reachable
+from cadre.tools.workspace.loose import write_loose
+from cadre.tools.workspace.objects import ObjectDatabase
+from cadre.tools.workspace.origin import Origin
+
+
+def deliver(database: ObjectDatabase, repo: str, base: str, commit: str, branch: str) -> None:
+    """Make `branch` at `commit`, a descendant of `base`, in the repository at `repo`.
+
+    Doing it again changes nothing. Raises CadreError (DELIVERY) where the branch cannot be made.
+    """
+    try:
+        origin = Origin(repo)
+    except CadreError as error:
+        raise _undeliverable(branch, error.message, commit) from None
+    reference = f"refs/heads/{branch}"
+    if not pygit2.reference_is_valid_name(reference):
+        raise _undeliverable(branch, "that is not a branch's name", commit)
+    if _exists(origin, reference, branch, commit):
+        return
+    theirs = ObjectDatabase(origin.gitdir)
+    if not theirs.contains(bytes.fromhex(base)):
+        raise _undeliverable(branch, f"its base {base} is gone from {repo}; fetch it", commit)
+    try:
+        for oid, kind in _missing(database, base, commit):
+            if not theirs.contains(oid):
+                write_loose(origin.gitdir / "objects", kind, database.read(oid), durable=True)
+        _create(origin, reference, branch, commit)
+    except OSError as error:
+        reason = f"{error.strerror or error} ({error.filename or repo})"
+        raise _undeliverable(branch, reason, commit) from error
+
+
+def _missing(database: ObjectDatabase, base: str, commit: str) -> Iterator[tuple[bytes, str]]:
+    """The objects between two commits, each before whatever names it."""
+    chain, found = list[pygit2.Commit](), database.repository[commit].peel(pygit2.Commit)
+    while str(found.id) != base:
+        chain.append(found)
+        if not found.parents:
+            raise ValueError(f"{commit} does not descend from {base}")
+        found = found.parents[0]
+    for step in reversed(chain):
+        yield from reachable(database, step.tree.id.raw, found.tree.id.raw)
+        yield step.id.raw, "commit"
+        found = step
+
+
+def _exists(origin: Origin, reference: str, branch: str, commit: str) -> bool:
+    """Whether the branch is there already; a CadreError where something is in its way."""
+    names = set(origin.repository.raw_listall_references())
+    wanted = reference.encode()
+    if wanted in names:
+        there = origin.repository.lookup_reference(reference).target
+        if str(there) == commit:
+            return True
+        raise _undeliverable(
+            branch, f"it exists already, at {there}; rename it or delete it", commit
+        )
+    for name in names:
+        if name.startswith(wanted + b"/") or wanted.startswith(name + b"/"):
+            other = name.decode(errors="replace").removeprefix("refs/heads/")
+            raise _undeliverable(branch, f"the branch {other} is in its way; rename it", commit)
+    return False
+
+
+def _create(origin: Origin, reference: str, branch: str, commit: str) -> None:
+    objects = origin.gitdir / "objects"
+    path = origin.gitdir / reference
+    _make_parents(path, origin.gitdir)
+    # A temporary file among the objects: git never takes it for a branch, and prunes it.
+    handle, temporary = tempfile.mkstemp(prefix="tmp_ref_", dir=objects)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(f"{commit}\n")
+            file.flush()
+            os.fchmod(handle, 0o644)
+            os.fsync(handle)
+        if os.geteuid() == 0:
+            like = objects.stat()
+            os.chown(temporary, like.st_uid, like.st_gid)
+        os.link(temporary, path)
+    except FileExistsError:
+        if not _exists(Origin(origin.path), reference, branch, commit):
+            raise
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+
+
+def _make_parents(path: Path, gitdir: Path) -> None:
+    """The directories of a reference, with the owner and the modes of git's own."""
+    like = (gitdir / "refs").stat()
+    for directory in reversed(path.parents):
+        if directory.is_relative_to(gitdir / "refs") and not directory.is_dir():
+            directory.mkdir()
+            directory.chmod(like.st_mode & 0o7777)
+            if os.geteuid() == 0:
+                os.chown(directory, like.st_uid, like.st_gid)
+
+
+def _undeliverable(branch: str, reason: str, commit: str) -> CadreError:
+    return CadreError(
+        ErrorKind.DELIVERY, f"branch {branch} (commit {commit[:12]}) was not made: {reason}"
+    )

@@ -1,0 +1,197 @@
+"""Opening a workspace: clone, checkout, setup. Each part appears as a whole or not at all, so an
+attempt that was killed leaves nothing that the next one would trust."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pygit2
+
+from cadre.domain.errors import CadreError, ErrorKind
+from cadre.domain.workspaces import OpenWorkspace, Workspace
+from cadre.tools.sandbox.types import Completed, Level, Sandbox
+from cadre.tools.workspace.clone import add_worktree, base_tree, clone
+from cadre.tools.workspace.entries import show
+from cadre.tools.workspace.environment import Environment, EnvironmentMaker, checkout
+from cadre.tools.workspace.files import make_directory, remove_tree, write_atomic
+from cadre.tools.workspace.home import Home, Opening, SetupRecord
+from cadre.tools.workspace.objects import ObjectDatabase
+from cadre.tools.workspace.origin import Origin
+
+_SHOWN_FILES = 5
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that the engine ran, with all that was kept of its output."""
+
+    command: str
+    completed: Completed
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open workspace; see `cadre.domain.workspaces.OpenedWorkspace`."""
+
+    workspace: Workspace
+    sandbox: Level
+    notes: tuple[str, ...]
+    setup: Ran | None
+
+
+@dataclass(frozen=True)
+class _Base:
+    commit: str
+    tree: bytes
+    notes: tuple[str, ...]
+
+
+async def open_workspace(
+    request: OpenWorkspace, home: Home, sandbox: Sandbox, cache: Path
+) -> Opened:
+    """Open the workspace, or find it as it was opened before.
+
+    A failed setup is part of the result. Raises CadreError (WRONG_INPUT).
+    """
+    found = await asyncio.to_thread(_found, home)
+    if found is not None:
+        return found
+    base = await asyncio.to_thread(_clone, request, home)
+    draft = await asyncio.to_thread(_draft, home, base, sandbox.owner)
+    made = draft / home.name
+    try:
+        environment = Environment(None, b"")
+        if request.setup:
+            maker = EnvironmentMaker(sandbox, cache)
+            environment = await maker.make(
+                request, request.setup, home, made / "prepared", base.tree
+            )
+        return await asyncio.to_thread(
+            _settle, request, home, made, base, environment, level=sandbox.level
+        )
+    finally:
+        await asyncio.to_thread(remove_tree, draft)
+
+
+def _found(home: Home) -> Opened | None:
+    opening = home.opening()
+    if opening is None:
+        return None
+    ran = None
+    if opening.setup is not None:
+        record = opening.setup.model_dump()
+        command = record.pop("command")
+        output = (home.path / "setup.out").read_bytes()
+        ran = Ran(command, Completed(output=output, **record))
+    return Opened(opening.workspace, Level(opening.sandbox), opening.notes, ran)
+
+
+def _clone(request: OpenWorkspace, home: Home) -> _Base:
+    """The run's repository, and what to start from."""
+    branch = f"refs/heads/cadre/{request.run}"
+    if not pygit2.reference_is_valid_name(branch):
+        raise CadreError(
+            ErrorKind.WRONG_INPUT,
+            f"the run's ID {request.run!r} cannot be part of a branch's name; choose another",
+        )
+    origin = Origin(request.repo)
+    commit = origin.resolve(request.base)
+    created = not home.run_path.exists()
+    make_directory(home.run_path)
+    try:
+        if not home.repository.exists():
+            draft = Path(tempfile.mkdtemp(prefix="new.", dir=home.run_path))
+            try:
+                clone(origin, draft / "repo.git")
+                with contextlib.suppress(OSError):  # another attempt was faster
+                    (draft / "repo.git").rename(home.repository)
+            finally:
+                remove_tree(draft)
+        tree = base_tree(home.repository, commit, request.repo)
+        notes = origin.notes(tree, ObjectDatabase(home.repository))
+    except CadreError:
+        if created:  # wrong input leaves nothing behind
+            remove_tree(home.run_path)
+        raise
+    return _Base(commit, tree, notes)
+
+
+def _draft(home: Home, base: _Base, owner: int | None) -> Path:
+    add_worktree(home.repository, home.name, base.commit)
+    draft = Path(tempfile.mkdtemp(prefix="new.", dir=home.run_path))
+    draft.chmod(0o755)
+    made = make_directory(draft / home.name)
+    make_directory(made / "steps")
+    checkout(home, made / "prepared", base.tree, owner)
+    return draft
+
+
+def _settle(
+    request: OpenWorkspace,
+    home: Home,
+    made: Path,
+    base: _Base,
+    environment: Environment,
+    *,
+    level: Level,
+) -> Opened:
+    write_atomic(made / "exclude", environment.exclude)
+    setup, done = None, environment.completed
+    if done is not None and request.setup:
+        write_atomic(made / "setup.out", done.output)
+        setup = SetupRecord(
+            command=request.setup,
+            exit_code=done.exit_code,
+            truncated=done.truncated,
+            total_bytes=done.total_bytes,
+            timed_out=done.timed_out,
+            seconds=done.seconds,
+        )
+    opening = Opening(
+        workspace=Workspace(
+            run=request.run, name=request.name, base=base.commit, snapshot=base.tree.hex()
+        ),
+        sandbox=level,
+        notes=(*base.notes, *_setup_notes(request, environment, level)),
+        setup=setup,
+    )
+    write_atomic(made / "opened.json", opening.model_dump_json().encode())
+    with contextlib.suppress(OSError):  # another attempt was faster
+        made.rename(home.path)
+    found = _found(home)
+    if found is None:
+        raise CadreError(
+            ErrorKind.WORKSPACE_LOST, f"{home.path} went away while it was opened; start again"
+        )
+    _exclude_in_git(home)
+    return found
+
+
+def _setup_notes(request: OpenWorkspace, environment: Environment, level: Level) -> tuple[str, ...]:
+    notes = []
+    lines = environment.exclude.splitlines()
+    if lines:
+        names = ", ".join(show(line[1:]) for line in lines[:_SHOWN_FILES])
+        more = f" and {len(lines) - _SHOWN_FILES} more" if len(lines) > _SHOWN_FILES else ""
+        notes.append(
+            f"the setup command left files that .gitignore does not name ({names}{more}); "
+            "they stay out of the result"
+        )
+    if request.setup and level is not Level.BWRAP:
+        notes.append(
+            "without bubblewrap the workspace's path changes from copy to copy: an environment "
+            "that holds its own path (a virtual environment) will not work; "
+            "`cadre doctor` says how to get bubblewrap"
+        )
+    return tuple(notes)
+
+
+def _exclude_in_git(home: Home) -> None:
+    """Let git in the sandbox see what setup left as ignored."""
+    path = home.repository / "info" / "exclude"
+    lines = set(path.read_bytes().splitlines()) | set(home.exclude().splitlines())
+    write_atomic(path, b"".join(line + b"\n" for line in sorted(lines)))

@@ -1,0 +1,149 @@
+"""All workspaces of a state directory."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pygit2
+
+from cadre.domain.workspaces import (
+    CommitChange,
+    Deliver,
+    Delivery,
+    DescribeChange,
+    OpenWorkspace,
+    RunCheck,
+    Workspace,
+)
+from cadre.tools.sandbox.types import Sandbox
+from cadre.tools.workspace import change, opening
+from cadre.tools.workspace.check import Checked, check
+from cadre.tools.workspace.deliver import deliver
+from cadre.tools.workspace.files import discard
+from cadre.tools.workspace.home import Home, open_home
+from cadre.tools.workspace.lease import Lease, View, begin, end_holder, find_view
+from cadre.tools.workspace.objects import ObjectDatabase, isolate_libgit2
+from cadre.tools.workspace.opening import Opened
+from cadre.tools.workspace.scan import Seen
+from cadre.tools.workspace.steps import Steps
+
+# What is remembered of scanned directories, in files of all of them together.
+MAX_SEEN_FILES = 400_000
+
+
+class Workspaces:
+    """The runs' files below `state_dir`, with commands run in `sandbox`.
+
+    Several processes may use one state directory. What is slow runs in threads. Every method
+    raises CadreError: WRONG_INPUT for what the user can put right, WORKSPACE_LOST where a
+    workspace or an object of it is not on this machine.
+    """
+
+    def __init__(self, state_dir: Path, sandbox: Sandbox) -> None:
+        isolate_libgit2()
+        self._state = state_dir.resolve()
+        self._sandbox = sandbox
+        self._seen: dict[Path, Seen] = {}
+        self._lock = threading.Lock()
+
+    async def open(self, request: OpenWorkspace) -> Opened:
+        """Open a workspace, or find it as it was opened before; a failed setup is a result."""
+        home = Home.of(self._state, request.run, request.name)
+        cache = self._state / "cache" / "setup"
+        return await opening.open_workspace(request, home, self._sandbox, cache)
+
+    async def begin(self, workspace: Workspace, snapshot: str, call_id: str) -> Lease:
+        """Start a call that writes, in a directory that holds `snapshot` exactly.
+
+        Whoever held the workspace is ended; calls on one workspace must follow each other.
+        """
+        return await asyncio.to_thread(self._begin, workspace, snapshot, call_id)
+
+    async def view(self, workspace: Workspace, snapshot: str) -> View:
+        """A directory that holds `snapshot`, to be shown read-only."""
+        home = open_home(self._state, workspace)
+        base, owner = await asyncio.to_thread(_base_tree, home, workspace), self._sandbox.owner
+        return View(await asyncio.to_thread(find_view, home, base, snapshot, owner), home.mounts)
+
+    async def check(self, request: RunCheck) -> Checked:
+        """Run a command on throw-away copies of a snapshot."""
+        home = open_home(self._state, request.workspace)
+        base = await asyncio.to_thread(_base_tree, home, request.workspace)
+        return await check(request, home, base, self._sandbox)
+
+    async def describe(self, request: DescribeChange) -> change.Described:
+        """How a snapshot differs from the workspace's base."""
+        return await asyncio.to_thread(self._describe, request.workspace, request.snapshot)
+
+    async def commit(self, request: CommitChange) -> str:
+        """Commit a snapshot; the commit's ID, which is the parent's where nothing changed."""
+        home = open_home(self._state, request.workspace)
+        return await asyncio.to_thread(
+            lambda: change.commit(ObjectDatabase(home.repository), request)
+        )
+
+    async def deliver(self, request: Deliver) -> Delivery:
+        """Bring a commit into the user's repository as a branch; CadreError DELIVERY if it
+        cannot be."""
+        return await asyncio.to_thread(self._deliver, request)
+
+    async def close(self, run: str) -> None:
+        """End what still runs in the workspaces of `run`, and remove them; gone is fine."""
+        await asyncio.to_thread(self._close, Home.of(self._state, run, "main").run_path)
+
+    async def on_disk(self) -> tuple[str, ...]:
+        """The runs that have files here, for a reaper to compare with those that live."""
+        return await asyncio.to_thread(self._runs)
+
+    def _begin(self, workspace: Workspace, snapshot: str, call_id: str) -> Lease:
+        home = open_home(self._state, workspace)
+        base = _base_tree(home, workspace)
+        step = begin(home, base, snapshot, call_id, self._sandbox.owner)
+        seen = self._remembered(home.tree(step.generation))
+        return Lease(home, step, bytes.fromhex(snapshot), seen)
+
+    def _describe(self, workspace: Workspace, snapshot: str) -> change.Described:
+        home = open_home(self._state, workspace)
+        database = ObjectDatabase(home.repository)
+        return change.describe(database, _base_tree(home, workspace), bytes.fromhex(snapshot))
+
+    def _deliver(self, request: Deliver) -> Delivery:
+        home = open_home(self._state, request.workspace)
+        database = ObjectDatabase(home.repository)
+        deliver(database, request.repo, request.workspace.base, request.commit, request.branch)
+        tree = database.repository[request.commit].peel(pygit2.Tree).id.raw
+        described = change.describe(database, _base_tree(home, request.workspace), tree)
+        return Delivery(branch=request.branch, commit=request.commit, stat=described.stat)
+
+    def _close(self, run_path: Path) -> None:
+        for steps in run_path.glob("*/steps"):
+            end_holder(Steps(steps).last())
+        (self._state / "trash").mkdir(parents=True, exist_ok=True)
+        if run_path.exists():
+            discard(run_path, self._state / "trash")
+        with self._lock:
+            for path in [path for path in self._seen if path.is_relative_to(run_path)]:
+                del self._seen[path]
+
+    def _runs(self) -> tuple[str, ...]:
+        runs = self._state / "runs"
+        return tuple(sorted(path.name for path in runs.iterdir())) if runs.is_dir() else ()
+
+    def _remembered(self, directory: Path) -> Seen:
+        """What was seen of a directory; the longest unused are forgotten."""
+        with self._lock:
+            seen = self._seen.pop(directory, None) or Seen()
+            self._seen[directory] = seen
+            total = sum(len(other.files) for other in self._seen.values())
+            for path in list(self._seen)[:-1]:
+                if total <= MAX_SEEN_FILES:
+                    break
+                total -= len(self._seen.pop(path).files)
+        return seen
+
+
+def _base_tree(home: Home, workspace: Workspace) -> bytes:
+    database = ObjectDatabase(home.repository)
+    return database.repository[workspace.base].peel(pygit2.Tree).id.raw
