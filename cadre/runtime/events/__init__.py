@@ -1,0 +1,19 @@
+"""A run's events, read from its workflows' own histories: there is no second log."""
+
+from cadre.runtime.events.follow import follow
+from cadre.runtime.events.history import HistoryReader, events_of, record_of
+from cadre.runtime.events.reading import Pending, events_so_far, pending
+from cadre.runtime.events.types import EVENT, EVENTS, Event
+
+__all__ = [
+    "EVENT",
+    "EVENTS",
+    "Event",
+    "HistoryReader",
+    "Pending",
+    "events_of",
+    "events_so_far",
+    "follow",
+    "pending",
+    "record_of",
+]

@@ -1,0 +1,99 @@
+"""Reading what has happened so far: a run's histories, and what its activities are at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from cadre.domain.base import Value
+from cadre.runtime.events.decode import Decoder, reason
+from cadre.runtime.events.history import HistoryReader
+from cadre.runtime.events.types import Event, RunEnded
+
+READS_AT_ONCE = 16
+
+
+class Child(Value):
+    """A child workflow that a history tells of."""
+
+    workflow: str
+    run_id: str
+
+
+class Pending(Value):
+    """An activity that has not ended. `text` is the end of what a model has written so far of
+    `output_chars` characters; `why` is how the attempt before this one failed."""
+
+    activity: str
+    attempt: int
+    why: str = ""
+    text: str = ""
+    output_chars: int = 0
+
+
+async def read(
+    client: Client, workflow: str, run_id: str, *, wait: bool
+) -> AsyncIterator[Event | Child]:
+    """One workflow's events and children; with `wait`, until it has closed. Raises RPCError."""
+    reader = HistoryReader(workflow, run_id, client.data_converter)
+    handle = client.get_workflow_handle(workflow, run_id=run_id)
+    async for raw in handle.fetch_history_events(wait_new_event=wait):
+        if raw.HasField("child_workflow_execution_started_event_attributes"):
+            child = raw.child_workflow_execution_started_event_attributes.workflow_execution
+            yield Child(workflow=child.workflow_id, run_id=child.run_id)
+        event = await reader.read(raw)
+        if event is not None:
+            yield event
+
+
+async def events_so_far(client: Client, run: str, run_id: str) -> list[Event]:
+    """All events of a run and its agents until now, by time; a RunEnded comes last.
+
+    Raises RPCError (NOT_FOUND) where Temporal has no such run; an agent whose history is gone
+    is left out.
+    """
+    places = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def collect(workflow: str, run_id: str) -> list[Event]:
+        events: list[Event] = []
+        children: list[Child] = []
+        async with places:
+            async for item in read(client, workflow, run_id, wait=False):
+                children.append(item) if isinstance(item, Child) else events.append(item)
+        for more in await asyncio.gather(*(agent(child) for child in children)):
+            events += more
+        return events
+
+    async def agent(child: Child) -> list[Event]:
+        try:
+            return await collect(child.workflow, child.run_id)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return []
+            raise
+
+    events = await collect(run, run_id)
+    return sorted(events, key=lambda e: (isinstance(e, RunEnded), e.at.time, e.at.workflow))
+
+
+async def pending(client: Client, workflow: str) -> list[Pending]:
+    """What the activities of an open workflow are at. Raises RPCError."""
+    described = await client.get_workflow_handle(workflow).describe()
+    decoder = Decoder(workflow, client.data_converter)
+    found = []
+    for activity in described.raw_description.pending_activities:
+        beat = await decoder.first(activity.heartbeat_details.payloads, dict[str, Any]) or {}
+        found.append(
+            Pending(
+                activity=activity.activity_type.name,
+                attempt=activity.attempt,
+                why=reason(activity.last_failure),
+                text=str(beat.get("text", "")),
+                output_chars=int(beat.get("output_chars", 0)),
+            )
+        )
+    return found

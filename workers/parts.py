@@ -1,0 +1,97 @@
+"""Everything that a worker's activities stand on, opened once and closed in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from obstore.exceptions import BaseError
+
+from activities.model import ModelActivities
+from activities.prepare import PrepareActivities
+from activities.record import RecordActivities
+from activities.tools import ToolActivities
+from activities.transcripts import Transcripts
+from activities.workspace import WorkspaceActivities
+from cadre.domain.errors import CadreError, ErrorKind
+from cadre.llm.client import credentials_found, has_credentials, make_client
+from cadre.llm.prices import load_prices
+from cadre.runtime.settings import Settings
+from cadre.storage.objects import Objects
+from cadre.tools.sandbox import Sandbox, open_sandbox, probe
+from cadre.tools.workspace import Workspaces
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A worker's activities, and in words which sandbox and which models they use."""
+
+    activities: tuple[Callable[..., Any], ...]
+    sandbox: str
+    models: str
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+    """Open everything for the time of a block.
+
+    Raises CadreError in one line where something cannot be opened: no credentials, a prices file
+    or an object store that makes no sense. A machine without a sandbox is no reason: tools that
+    need one refuse, and say how to get it.
+    """
+    async with make_client(stall_seconds=settings.model_stall_seconds) as client:
+        if not has_credentials(client):
+            raise CadreError(
+                ErrorKind.WRONG_INPUT,
+                "no credentials of Claude are found: set ANTHROPIC_API_KEY (or "
+                "ANTHROPIC_AUTH_TOKEN, or a profile), or use the simulator: cadre up --simulate",
+            )
+        found = await asyncio.to_thread(probe, read_only=settings.sandbox_read_only)
+        sandbox = open_sandbox(found, insecure=settings.sandbox_insecure)
+        activities = _activities(settings, client, sandbox)
+        yield Parts(activities, sandbox.level.value, _models())
+
+
+def _activities(
+    settings: Settings, client: AsyncAnthropic, sandbox: Sandbox
+) -> tuple[Callable[..., Any], ...]:
+    objects = _open_objects(settings.objects_url)
+    workspaces = Workspaces(settings.state_dir, sandbox)
+    model = ModelActivities(client, objects)
+    tools = ToolActivities(objects, Transcripts(objects), workspaces, sandbox)
+    files = WorkspaceActivities(workspaces, objects)
+    record = RecordActivities(objects)
+    return (
+        PrepareActivities(objects, load_prices(settings.prices_file)).prepare,
+        model.call,
+        tools.run,
+        files.open,
+        files.check,
+        files.describe,
+        files.commit,
+        files.deliver,
+        files.close,
+        record.record_agent,
+        record.record_run,
+    )
+
+
+def _open_objects(url: str) -> Objects:
+    try:
+        return Objects.open(url)
+    except (BaseError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise CadreError(ErrorKind.WRONG_INPUT, f"object store {url}: {reason}") from error
+
+
+def _models() -> str:
+    found = f"Claude by {credentials_found(os.environ)}"
+    base_url = os.environ.get("ANTHROPIC_BASE_URL")
+    return f"{found} at {base_url}" if base_url else found

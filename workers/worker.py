@@ -1,0 +1,78 @@
+"""Put a worker together and run it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from cadre.runtime.attributes import ensure_search_attributes
+from cadre.runtime.client import connect
+from cadre.runtime.settings import Settings
+from workers.announcement import Ready
+from workers.limits import LimitActivities
+from workers.parts import Parts, open_parts
+from workflows.registry import WORKFLOWS
+
+# Workflows share these with the activities: imported anew in the sandbox, a result would be of
+# another class than the workflow's, and each workflow would cost 15 times the CPU.
+PASSED_THROUGH = ("cadre.domain", "pydantic", "pydantic_core", "annotated_types")
+# The short activities of the engine, beside model and tool calls.
+OTHER_ACTIVITIES = 32
+
+
+async def run_worker(settings: Settings, announce: Callable[[Ready], None]) -> None:
+    """Run a worker until SIGTERM or SIGINT, then let its activities end within
+    `settings.shutdown_seconds`. `announce` is called once, when it polls.
+
+    Raises CadreError in one line where it cannot start: no server, no credentials.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await connect(settings)
+    await ensure_search_attributes(client)
+    async with open_parts(settings) as parts, make_worker(client, settings, parts):
+        announce(
+            Ready(
+                address=client.service_client.config.target_host,
+                namespace=client.namespace,
+                task_queue=settings.task_queue,
+                sandbox=parts.sandbox,
+                models=parts.models,
+            )
+        )
+        await stop.wait()
+
+
+def make_worker(client: Client, settings: Settings, parts: Parts) -> Worker:
+    """The worker, not yet running."""
+    model_calls = asyncio.Semaphore(settings.max_model_calls)
+    commands = asyncio.Semaphore(settings.max_tool_calls)
+    slots = {"model.call": model_calls, "tool.run": commands, "workspace.check": commands}
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=WORKFLOWS,
+        activities=parts.activities,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        interceptors=[LimitActivities(slots)],
+        identity=f"cadre {os.getpid()}@{socket.gethostname()}",
+        max_concurrent_activities=(
+            settings.max_model_calls + settings.max_tool_calls + OTHER_ACTIVITIES
+        ),
+        # After a worker's death its cached workflows wait this long for it.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+        # Heartbeats carry the text as it is written.
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        default_heartbeat_throttle_interval=timedelta(seconds=1),
+        graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_seconds),
+    )
