@@ -1,0 +1,160 @@
+"""Starting a run once: checks first, then the workflow, under an ID that starts only one."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from cadre.domain.agents import TOOL_NAMES
+from cadre.domain.errors import CadreError, ErrorKind
+from cadre.domain.render import cell
+from cadre.domain.runs import RunInput, RunStatus
+from cadre.runtime.attributes import ensure_search_attributes
+from cadre.runtime.events.reading import read
+from cadre.runtime.events.types import RunStarted
+from cadre.runtime.settings import Settings
+from cadre.storage import keys
+from cadre.storage.objects import Objects
+from starters.find import Found, find
+from starters.options import filled
+from starters.patterns import Pattern
+from starters.repository import checked_repository
+
+PATTERN = SearchAttributeKey.for_keyword("CadrePattern")
+STATUS = SearchAttributeKey.for_keyword("CadreStatus")
+REPO = SearchAttributeKey.for_keyword("CadreRepo")
+COST = SearchAttributeKey.for_float("CadreCostUsd")
+# Easy to read aloud: no 0 and o, no 1, i and l.
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+ID_LETTERS = 6
+# A worker's poll lasts a minute, so one that has not polled for longer is gone.
+POLL_AGE = timedelta(seconds=75)
+
+
+class Begun(NamedTuple):
+    """A run, and whether this call started it."""
+
+    run: Found
+    new: bool
+
+
+def checked(pattern: Pattern, values: dict[str, Any]) -> RunInput:
+    """A pattern's input, checked as far as this machine can. Raises CadreError(WRONG_INPUT)."""
+    letters = "".join(secrets.choice(ALPHABET) for _ in range(ID_LETTERS))
+    run = values["run"] or f"{pattern.name}-{letters}"
+    request = filled(pattern.input, {**values, "run": run})
+    if not request.task.strip():
+        raise CadreError(ErrorKind.WRONG_INPUT, "task: it is empty; say what shall be done")
+    unknown = [tool for tool in request.disallowed_tools if tool not in TOOL_NAMES]
+    if unknown:
+        raise CadreError(
+            ErrorKind.WRONG_INPUT,
+            f"--disallowed-tools {unknown[0]!r}: no such tool; there are {', '.join(TOOL_NAMES)}",
+        )
+    return request.model_copy(update={"repo": checked_repository(request.repo, request.base)})
+
+
+async def begin(client: Client, settings: Settings, pattern: Pattern, request: RunInput) -> Begun:
+    """Start the run, or find the one that was started with the same ID and input.
+
+    Raises CadreError(WRONG_INPUT) where that ID belongs to a run with other input.
+    """
+    known = await find(client, request.run)
+    if known is None:
+        await _never_used(settings, request.run)
+        await ensure_search_attributes(client)
+        if await _start(client, settings, pattern, request):
+            return Begun(await _there(client, request.run), new=True)
+        known = await _there(client, request.run)
+    given = request.model_dump(mode="json")
+    if pattern.name != known.pattern or await _input_of(client, known) != given:
+        raise CadreError(
+            ErrorKind.WRONG_INPUT,
+            f"--id {request.run}: a run with other input has that ID; choose another, or look at "
+            f"it with `cadre show {request.run}`",
+        )
+    return Begun(known, new=False)
+
+
+async def _start(client: Client, settings: Settings, pattern: Pattern, request: RunInput) -> bool:
+    """Whether it was this call that started it."""
+    attributes = (
+        SearchAttributePair(PATTERN, pattern.name),
+        SearchAttributePair(STATUS, RunStatus.PREPARING.value),
+        SearchAttributePair(REPO, request.repo),
+        SearchAttributePair(COST, 0.0),
+    )
+    try:
+        await client.start_workflow(
+            pattern.name,
+            request,
+            id=request.run,
+            task_queue=settings.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            search_attributes=TypedSearchAttributes(attributes),
+            static_summary=cell(request.task, 200),
+            static_details=f"{request.task}\n\nRepository: {request.repo} at {request.base}",
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    except RPCError as error:
+        raise CadreError(
+            ErrorKind.WRONG_INPUT, f"the Temporal server refuses the run: {error.message}"
+        ) from error
+    return True
+
+
+async def _there(client: Client, run: str) -> Found:
+    found = await find(client, run)
+    if found is None:
+        raise CadreError(
+            ErrorKind.WRONG_INPUT, f"--id {run}: a workflow that is no run of Cadre has that ID"
+        )
+    return found
+
+
+async def _never_used(settings: Settings, run: str) -> None:
+    """A run's answers are stored under its ID, so an ID is never given twice."""
+    record = await Objects.open(settings.objects_url).get(keys.record(run, "run"))
+    if record is not None:
+        raise CadreError(
+            ErrorKind.WRONG_INPUT,
+            f"--id {run}: an earlier run had that ID; choose another, or look at it with "
+            f"`cadre show {run}`",
+        )
+
+
+async def _input_of(client: Client, found: Found) -> dict[str, object] | None:
+    async for event in read(client, found.run, found.run_id, wait=False):
+        if isinstance(event, RunStarted):
+            return event.input
+    return None
+
+
+async def worker_polls(client: Client, settings: Settings) -> bool:
+    """Whether a worker has asked for work within the last minute or so."""
+    described = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=settings.task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    oldest = datetime.now(UTC) - POLL_AGE
+    return any(p.last_access_time.ToDatetime(tzinfo=UTC) > oldest for p in described.pollers)
