@@ -1,0 +1,122 @@
+"""Cadre as a user runs it: through ./run, as real processes, in a state directory of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pygit2
+import pytest
+
+from cadre.runtime.devserver import free_port
+
+ROOT = Path(__file__).parents[2]
+SCENARIOS = Path(__file__).parent / "scenarios"
+FOREIGN = ("TEMPORAL_", "CADRE_", "XDG_", "ANTHROPIC_")
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    """Wait until `condition` holds and return what it gave; fail with `what` otherwise."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds:g} s: {what}")
+        time.sleep(0.02)
+    return found
+
+
+class Home:
+    """A user's machine: an environment, a state directory, and what is started in it."""
+
+    def __init__(self, root: Path, **variables: str) -> None:
+        self.root = root
+        self.state = root / "state"
+        mine = {n: v for n, v in os.environ.items() if not n.startswith(FOREIGN)}
+        self.environment = mine | {
+            "HOME": str(root),
+            "CADRE_STATE_DIR": str(self.state),
+            "CADRE_PORT": str(free_port()),
+            "CADRE_UI_PORT": str(free_port()),
+            "NO_COLOR": "1",
+            **variables,
+        }
+
+    def run(self, *arguments: str | Path, seconds: float = 180) -> subprocess.CompletedProcess[str]:
+        """`./run …` to its end."""
+        return subprocess.run(
+            [ROOT / "run", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+
+    def start(self, *arguments: str | Path, **variables: str) -> subprocess.Popen[str]:
+        """`./run …` in the background."""
+        return subprocess.Popen(
+            [ROOT / "run", *arguments],
+            env=self.environment | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @contextmanager
+    def up(self, *arguments: str | Path, **variables: str) -> Iterator[dict[str, Any]]:
+        """`./run up …` while the block runs; yields services.json's content."""
+        process = self.start("up", *arguments, **variables)
+        try:
+            assert process.stdout is not None
+            said = []
+            for line in process.stdout:
+                said.append(line)
+                if line.startswith("Ctrl-C"):
+                    break
+            else:
+                pytest.fail("".join(said))
+            yield self.services()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+
+    def services(self) -> dict[str, Any]:
+        """What runs where."""
+        found: dict[str, Any] = json.loads((self.state / "services.json").read_text())
+        return found
+
+    def pipeline(self, repo: Path, task: str, *options: str) -> dict[str, Any]:
+        """`./run run pipeline` to its result."""
+        done = self.run("run", "pipeline", task, "--repo", repo, "--json", *options)
+        assert done.returncode in (0, 1), done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+
+def git(repo: Path, *arguments: str) -> str:
+    """The git command as a witness that is independent of what is tested."""
+    return subprocess.run(
+        ["git", "-C", repo, *arguments], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def make_repo(path: Path, files: dict[str, str]) -> Path:
+    """A repository with one commit that holds `files`."""
+    repository = pygit2.init_repository(path, initial_head="main")
+    for name, text in files.items():
+        file = path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    repository.index.add_all()
+    repository.index.write()
+    who = pygit2.Signature("Tester", "tester@example.invalid", 1_700_000_000, 0)
+    tree = repository.index.write_tree()
+    repository.create_commit("HEAD", who, who, "First", tree, [])
+    return path
