@@ -103,6 +103,8 @@ class WorkspaceActivities:
         """Store a command's output and return how it ended."""
         done = ran.completed
         text = done.output.decode(errors="replace")
+        if done.out_of_memory:
+            text += "\n[ended by the engine: out of memory]\n"
         key = keys.output(run, name)
         await self._objects.put(key, text)
         return CommandOutcome(

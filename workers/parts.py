@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parts:
-    """A worker's activities, and in words which sandbox and which models they use."""
+    """A worker's activities with what they share, and in words its sandbox and its models."""
 
     activities: tuple[Callable[..., Any], ...]
+    objects: Objects
+    workspaces: Workspaces
     sandbox: str
     models: str
 
@@ -55,15 +57,19 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             )
         found = await asyncio.to_thread(probe, read_only=settings.sandbox_read_only)
         sandbox = open_sandbox(found, insecure=settings.sandbox_insecure)
-        activities = _activities(settings, client, sandbox)
-        yield Parts(activities, sandbox.level.value, _models())
+        objects = _open_objects(settings.objects_url)
+        workspaces = Workspaces(settings.state_dir, sandbox)
+        activities = _activities(settings, client, objects, workspaces, sandbox)
+        yield Parts(activities, objects, workspaces, sandbox.level.value, _models())
 
 
 def _activities(
-    settings: Settings, client: AsyncAnthropic, sandbox: Sandbox
+    settings: Settings,
+    client: AsyncAnthropic,
+    objects: Objects,
+    workspaces: Workspaces,
+    sandbox: Sandbox,
 ) -> tuple[Callable[..., Any], ...]:
-    objects = _open_objects(settings.objects_url)
-    workspaces = Workspaces(settings.state_dir, sandbox)
     model = ModelActivities(client, objects)
     tools = ToolActivities(objects, Transcripts(objects), workspaces, sandbox)
     files = WorkspaceActivities(workspaces, objects)

@@ -19,6 +19,7 @@ from cadre.runtime.settings import Settings
 from workers.announcement import Ready
 from workers.limits import LimitActivities
 from workers.parts import Parts, open_parts
+from workers.reaper import reap_for_ever
 from workflows.registry import WORKFLOWS
 
 # Workflows share these with the activities: imported anew in the sandbox, a result would be of
@@ -49,7 +50,10 @@ async def run_worker(settings: Settings, announce: Callable[[Ready], None]) -> N
                 models=parts.models,
             )
         )
-        await stop.wait()
+        async with asyncio.TaskGroup() as group:
+            reaper = group.create_task(reap_for_ever(client, parts.objects, parts.workspaces))
+            await stop.wait()
+            reaper.cancel()
 
 
 def make_worker(client: Client, settings: Settings, parts: Parts) -> Worker:

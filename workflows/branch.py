@@ -23,14 +23,16 @@ from workflows import gateway
 class Branch:
     """The workspace that a run's agents share, and the commits that the engine makes of it.
 
-    `snapshot` is the files' state after the last agent that wrote, `head` the last commit.
+    `snapshot` is the files' state after the last agent that wrote, `writer` that agent, `head` the
+    last commit.
     """
 
     def __init__(self, spec: RunInput, opened: OpenedWorkspace) -> None:
         self._spec = spec
         self.workspace: Workspace = opened.workspace
-        self.snapshot = opened.workspace.snapshot
+        self.snapshot = self._committed = opened.workspace.snapshot
         self.head = opened.workspace.base
+        self.writer = ""
 
     @classmethod
     async def open(cls, spec: RunInput) -> tuple[Branch, OpenedWorkspace]:
@@ -64,19 +66,27 @@ class Branch:
             DescribeChange(workspace=self.workspace, snapshot=self.snapshot, name=name)
         )
 
-    async def commit(self, author: str, subject: str, body: str) -> None:
-        """Commit the files as they are; no commit where nothing has changed since the last."""
+    @property
+    def dirty(self) -> bool:
+        """Whether there is something that no commit holds yet."""
+        return self.snapshot != self._committed
+
+    async def commit(self, subject: str, body: str) -> None:
+        """Commit the files as they are, as their writer; nothing where they have not changed."""
+        if not self.dirty:
+            return
         self.head = await gateway.commit(
             CommitChange(
                 workspace=self.workspace,
                 snapshot=self.snapshot,
                 parent=self.head,
-                author=author,
+                author=self.writer,
                 subject=subject,
                 body=body,
                 seconds_since_epoch=int(workflow.now().timestamp()),
             )
         )
+        self._committed = self.snapshot
 
     async def deliver(self) -> Delivery | None:
         """The commits as a branch of the user's repository; None where there are none."""

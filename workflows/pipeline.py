@@ -60,7 +60,7 @@ class Pipeline:
         task = briefs.build_task(spec.task, spec.check, briefs.findings_text(findings))
         built = await run.ask(BUILDER, task, known, name=f"builder.{number}")
         report = BuildReport.model_validate(built.report)
-        await run.commit(built.agent_id, report.subject, report.summary)
+        await run.commit(report.subject, report.summary)
         return built
 
     async def _judge(self, number: int, known: list[ContextItem]) -> tuple[list[Finding], str]:

@@ -124,9 +124,9 @@ class Run:
         """The change since the base, as a diff that an agent can read."""
         return await self._files.describe(name)
 
-    async def commit(self, author: str, subject: str, body: str) -> None:
-        """Commit what `author` left in the workspace."""
-        await self._files.commit(author, subject, body)
+    async def commit(self, subject: str, body: str) -> None:
+        """Commit what the last agent that writes left in the workspace."""
+        await self._files.commit(subject, body)
 
     @property
     def base(self) -> str:
@@ -173,7 +173,7 @@ class Run:
             result = without_result(spec, failure)
         self._ledger.ended(result, spec.agent)
         if role.writes:
-            self._files.snapshot = result.snapshot
+            self._files.snapshot, self._files.writer = result.snapshot, name
         self._show(self._status)
         await gateway.record_agent(RecordAgent(run=spec.run, agent_id=name))
         return result
@@ -217,10 +217,7 @@ class Run:
         return result
 
     async def _deliver(self, branch: Branch) -> Delivery | None:
-        if self._ledger.lines and branch.snapshot != branch.workspace.snapshot:
-            last = self._ledger.lines[-1]  # commits only where it left something uncommitted
-            why = f"{last.agent_id} ended without a report: {last.state.value}. {last.why}"
-            await branch.commit(last.agent_id, "Work in progress", why)
+        await branch.commit("Work in progress", f"{branch.writer} ended without a report.")
         delivery = await branch.deliver()
         if delivery is None:
             self._ledger.notes.append("nothing was changed, so there is no branch")

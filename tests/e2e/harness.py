@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,3 +121,20 @@ def make_repo(path: Path, files: dict[str, str]) -> Path:
     tree = repository.index.write_tree()
     repository.create_commit("HEAD", who, who, "First", tree, [])
     return path
+
+
+@contextmanager
+def simulator(directory: Path, key: str, scenario: Path | None = None) -> Iterator[str]:
+    """The Messages API as a service of somebody else's that accepts this key alone; its URL."""
+    port_file = directory / "simulator.port"
+    command = [
+        sys.executable, "-m", "cadre.simulator", "--port", "0", "--port-file", port_file,
+        "--key-env", "EXPECTED_KEY", *(("--scenario", scenario) if scenario else ()),
+    ]  # fmt: skip
+    environment = os.environ | {"EXPECTED_KEY": key}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            port = until(lambda: port_file.exists() and port_file.read_text().strip(), "its port")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()

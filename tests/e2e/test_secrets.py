@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.harness import ROOT, SCENARIOS, Home, make_repo, until
+from tests.e2e.harness import SCENARIOS, Home, make_repo, simulator
 
 KEY = "sk-ant-canary-7f3a9c51d2"
 SECRET = "hunter-canary-51b8e0aa"
-
-
-@contextmanager
-def simulator(tmp_path: Path) -> Iterator[str]:
-    """The Messages API as a service of somebody else's, which insists on the key."""
-    port_file = tmp_path / "port"
-    command = [
-        sys.executable, "-m", "cadre.simulator", "--port", "0", "--port-file", port_file,
-        "--scenario", SCENARIOS / "nosy.py",
-    ]  # fmt: skip
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
-        try:
-            until(lambda: port_file.exists() and port_file.read_text(), "the simulator's port")
-            yield f"http://127.0.0.1:{int(port_file.read_text())}"
-        finally:
-            process.terminate()
 
 
 def holding(needles: list[str], root: Path) -> list[str]:
@@ -50,7 +30,7 @@ def test_canaries_are_found_nowhere(tmp_path: Path) -> None:
     home = Home(tmp_path / "home", MY_DATABASE_PASSWORD=SECRET)
     home.root.mkdir()
     with (
-        simulator(tmp_path) as url,
+        simulator(tmp_path, KEY, SCENARIOS / "nosy.py") as url,
         home.up(ANTHROPIC_API_KEY=KEY, ANTHROPIC_BASE_URL=url) as services,
     ):
         assert "ANTHROPIC_API_KEY" in services["models"]

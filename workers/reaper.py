@@ -1,0 +1,77 @@
+"""Clears away what runs left that were not let to end in order: terminated, failed, timed out."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from cadre.runtime.events.recording import write_record
+from cadre.storage import keys
+from cadre.storage.objects import Objects
+from cadre.tools.workspace import Workspaces
+
+# Runs that ended by themselves cleared up, or kept their files because the branch could not be
+# delivered. A run that this service does not know may belong to another one.
+LEFT_BEHIND = frozenset(
+    {
+        WorkflowExecutionStatus.TERMINATED,
+        WorkflowExecutionStatus.FAILED,
+        WorkflowExecutionStatus.TIMED_OUT,
+    }
+)
+# Agents are asked to cancel when their run is terminated, and need a moment for it.
+GRACE = timedelta(minutes=1)
+PAUSE_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+async def reap_for_ever(client: Client, objects: Objects, workspaces: Workspaces) -> None:
+    """Look once a minute; a service that does not answer is asked again the next time."""
+    while True:
+        try:
+            await reap(client, objects, workspaces)
+        except RPCError as error:
+            log.warning("the reaper could not ask Temporal", error=error.message)
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def reap(
+    client: Client, objects: Objects, workspaces: Workspaces, grace: timedelta = GRACE
+) -> list[str]:
+    """Write the missing records of runs that were left behind, and remove their files.
+
+    Returns the runs that were cleared away.
+    """
+    cleared = []
+    for run in await workspaces.on_disk():
+        described = await _described(client, run)
+        if described is None or described.status not in LEFT_BEHIND:
+            continue
+        if described.close_time is None or datetime.now(UTC) - described.close_time < grace:
+            continue
+        agents = [
+            found async for found in client.list_workflows(f"WorkflowId STARTS_WITH '{run}/'")
+        ]
+        if any(agent.status is WorkflowExecutionStatus.RUNNING for agent in agents):
+            continue
+        for agent_id in ["", *(agent.id.removeprefix(f"{run}/") for agent in agents)]:
+            if await objects.get(keys.record(run, agent_id or "run")) is None:
+                await write_record(client, objects, run, agent_id)
+        await workspaces.close(run)
+        log.info("cleared a run away", run=run, status=described.status.name)
+        cleared.append(run)
+    return cleared
+
+
+async def _described(client: Client, run: str) -> WorkflowExecutionDescription | None:
+    try:
+        return await client.get_workflow_handle(run).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
