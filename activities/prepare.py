@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from activities.definitions import RepositoryFiles, built_in_definitions, read_repository
 from activities.errors import cadre_errors
 from activities.heartbeat import beating
 from cadre.domain.agents import TOOL_NAMES, Agent, AgentDefinition, Role, allowed_tools
@@ -25,6 +24,7 @@ from cadre.llm.models import resolve, traits
 from cadre.llm.prices import PRICES
 from cadre.storage import keys
 from cadre.storage.objects import Objects
+from cadre.tools.definitions import BUILT_IN, RepositoryFiles, choose, read_repository
 
 MAX_NOTES = 60
 MAX_NOTE_CHARS = 300
@@ -72,7 +72,7 @@ class PrepareActivities:
 
     def _freeze(self, request: PrepareRun) -> _Frozen:
         files = read_repository(request.repo, request.base)
-        chooser = _Chooser(request, built_in_definitions(), files, self._prices)
+        chooser = _Chooser(request, files, self._prices)
         definitions = {role.name: chooser.definition(role, name) for role, name in request.roles}
         agents = {
             role.name: chooser.agent(role, definitions[role.name]) for role, _ in request.roles
@@ -104,12 +104,10 @@ class _Chooser:
     def __init__(
         self,
         request: PrepareRun,
-        built_in: Mapping[str, AgentDefinition],
         files: RepositoryFiles,
         prices: Mapping[str, Model],
     ) -> None:
         self._request = request
-        self._built_in = built_in
         self._files = files
         self._prices = prices
         used = {name for _, name in request.roles}
@@ -120,34 +118,19 @@ class _Chooser:
         ]
 
     def definition(self, role: Role, name: str) -> AgentDefinition:
-        """The definition of that name for the role: the repository's where it may, else ours."""
-        own = self._files.definitions.get(name) or self._files.malformed.get(name)
-        if own is None or (role.locked and not self._request.trust_repo):
-            return self._built_in_one(role, name, passed_over=own is not None)
-        if isinstance(own, CadreError):
-            raise own
-        locked = ", a locked role, because the repository is trusted" if role.locked else ""
-        self.notes.append(f"agent {name}: {own.source} fills the role {role.name}{locked}")
-        self.notes += own.warnings
-        return own
-
-    def _built_in_one(self, role: Role, name: str, *, passed_over: bool) -> AgentDefinition:
-        if name not in self._built_in:
-            there = {*self._built_in, *(() if passed_over else self._files.definitions)}
-            why = f"unknown agent {shown(name)!r} for the role {role.name}"
-            if passed_over:
-                why = (
-                    f"the repository's own agent {shown(name)!r} may not fill the locked role "
-                    f"{role.name} (--trust-repo lets it in)"
-                )
-            choice = shown(", ".join(sorted(there)), 1000)
-            raise CadreError(ErrorKind.WRONG_INPUT, f"{why}: there are {choice}")
-        if passed_over:
+        """The definition of that name for the role, with a note where it is not the obvious one."""
+        trusted = self._request.trust_repo
+        chosen = choose(role, name, self._files, trust_repo=trusted)
+        if chosen.source != BUILT_IN:
+            locked = ", a locked role, because the repository is trusted" if role.locked else ""
+            self.notes.append(f"agent {name}: {chosen.source} fills the role {role.name}{locked}")
+            self.notes += chosen.warnings
+        elif name in self._files.definitions or name in self._files.malformed:
             self.notes.append(
                 f"agent {name}: the repository's own definition is left out, because the role "
                 f"{role.name} is locked (--trust-repo lets it in)"
             )
-        return self._built_in[name]
+        return chosen
 
     def agent(self, role: Role, definition: AgentDefinition) -> Agent:
         """The definition resolved for this run."""

@@ -30,6 +30,7 @@ from cadre.runtime.events.types import RunStarted
 from cadre.runtime.settings import Settings
 from cadre.storage import keys
 from cadre.storage.objects import Objects
+from cadre.tools.definitions import choose, read_repository
 from starters.find import Found, find
 from starters.options import filled
 from starters.patterns import Pattern
@@ -53,10 +54,14 @@ class Begun(NamedTuple):
     new: bool
 
 
+def new_id(prefix: str) -> str:
+    """A short ID for a run, such as `pipeline-k7m3xq`."""
+    return f"{prefix}-{''.join(secrets.choice(ALPHABET) for _ in range(ID_LETTERS))}"
+
+
 def checked(pattern: Pattern, values: dict[str, Any]) -> RunInput:
     """A pattern's input, checked as far as this machine can. Raises CadreError(WRONG_INPUT)."""
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(ID_LETTERS))
-    run = values["run"] or f"{pattern.name}-{letters}"
+    run = values["run"] or new_id(pattern.name)
     request = filled(pattern.input, {**values, "run": run})
     if not request.task.strip():
         raise CadreError(ErrorKind.WRONG_INPUT, "task: it is empty; say what shall be done")
@@ -66,7 +71,11 @@ def checked(pattern: Pattern, values: dict[str, Any]) -> RunInput:
             ErrorKind.WRONG_INPUT,
             f"--disallowed-tools {unknown[0]!r}: no such tool; there are {', '.join(TOOL_NAMES)}",
         )
-    return request.model_copy(update={"repo": checked_repository(request.repo, request.base)})
+    request = request.model_copy(update={"repo": checked_repository(request.repo, request.base)})
+    files = read_repository(request.repo, request.base)
+    for role, name in request.cast():
+        choose(role, name, files, trust_repo=request.trust_repo)
+    return request
 
 
 async def begin(client: Client, settings: Settings, pattern: Pattern, request: RunInput) -> Begun:

@@ -58,6 +58,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self._cache = PromptCache(self.options.min_cacheable_tokens)
+        self._paused: set[str] = set()
         scripted = getattr(self.scenario, "faults", FaultPlan())
         self._faults = (*self.options.faults.faults, *scripted.faults)
 
@@ -71,7 +72,7 @@ class Service:
             raise
 
     async def _answer(self, request: Request, call: Call) -> Response:
-        prompt = check_request(await self._body(request))
+        prompt = check_request(await self._body(request), paused=self._paused)
         check_thinking(prompt)
         conversation = read_conversation(prompt)
         self.journal.identify(call, prompt, conversation)
@@ -83,6 +84,8 @@ class Service:
         reading = self._cache.read(prompt)
         message = compose(prompt, answer, fault, reading.usage)
         self._cache.keep(reading)
+        if message.stop_reason == "pause_turn":
+            self._paused.add(prompt.digest_with(block.final() for block in message.blocks))
         return deliver(message, call, fault, self.options.stream_seconds, new_request_id())
 
     async def count_tokens(self, request: Request) -> Response:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
-from cadre.simulator.errors import ApiError, Json, require
+from cadre.simulator.errors import ApiError, Json, one_of, require
 from cadre.simulator.messages import check_messages, check_tool_uses
 from cadre.simulator.models import BETWEEN, ENABLED, MODELS, Traits
 from cadre.simulator.prompt import Prompt
@@ -34,14 +35,16 @@ _FIELDS = _COUNTED | {
     "diagnostics",
     "speed",
 }
-_EFFORTS = {"low", "medium", "high", "xhigh", "max"}
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _MAX_BREAKPOINTS = 4
 
 
-def check_request(body: Any, *, counting: bool = False) -> Prompt:
+def check_request(body: Any, *, counting: bool = False, paused: Container[str] = ()) -> Prompt:
     """The prompt of a request for a message, or, with `counting`, for its number of tokens.
 
-    Raises ApiError for what the service would refuse, save what concerns thinking blocks.
+    `paused` holds the digests of conversations that end with an answer which the service paused:
+    only these may end with the assistant's word on every model. Raises ApiError for what the
+    service would refuse, save what concerns thinking blocks.
     """
     require(isinstance(body, dict), "the request body should be a JSON object")
     extra = sorted(set(body) - (_COUNTED if counting else _FIELDS))
@@ -59,9 +62,11 @@ def check_request(body: Any, *, counting: bool = False) -> Prompt:
     _check_tool_choice(body, traits)
     _check_sampling(body, traits)
     _check_output(body.get("output_config"), traits)
-    check_messages(body["messages"], prefill=traits.prefill)
+    check_messages(body["messages"])
     prompt = Prompt(body, traits)
     check_tool_uses(prompt.turns)
+    ends = prompt.turns[-1].role == "user" or traits.prefill or prompt.digest in paused
+    require(ends, f"{traits.id} takes no assistant message prefill: end with a user message")
     _check_breakpoints(prompt)
     require(
         prompt.tokens <= traits.context_window,
@@ -99,7 +104,7 @@ def _check_thinking(body: Json, traits: Traits) -> None:
     require(isinstance(thinking, dict), "thinking: Input should be an object")
     kind = thinking.get("type")
     require(
-        kind in traits.thinking,
+        one_of(kind, *traits.thinking),
         f'thinking.type "{kind}" is not supported for {traits.id}; it takes '
         f"{', '.join(traits.thinking)}",
     )
@@ -108,7 +113,7 @@ def _check_thinking(body: Json, traits: Traits) -> None:
     extra = sorted(set(thinking) - fields)
     require(not extra, f"thinking.{''.join(extra[:1])}: Extra inputs are not permitted")
     require(
-        thinking.get("display") in {None, "summarized", "omitted"},
+        one_of(thinking.get("display"), None, "summarized", "omitted"),
         "thinking.display: Input should be 'summarized' or 'omitted'",
     )
     if kind == ENABLED:
@@ -125,7 +130,7 @@ def _check_tool_choice(body: Json, traits: Traits) -> None:
         return
     kind = choice.get("type") if isinstance(choice, dict) else None
     require(
-        kind in {"auto", "any", "tool", "none"},
+        one_of(kind, "auto", "any", "tool", "none"),
         "tool_choice.type: Input should be 'auto', 'any', 'tool' or 'none'",
     )
     names = {tool["name"] for tool in body.get("tools") or []}
@@ -135,7 +140,9 @@ def _check_tool_choice(body: Json, traits: Traits) -> None:
         manual = (body.get("thinking") or {}).get("type") == ENABLED
         require(not manual, "tool_choice: thinking may not be enabled when tool use is forced")
     if kind == "tool":
-        require(choice.get("name") in names, f"tool_choice: tool {choice.get('name')} not found")
+        require(
+            one_of(choice.get("name"), *names), f"tool_choice: tool {choice.get('name')} not found"
+        )
 
 
 def _check_sampling(body: Json, traits: Traits) -> None:
@@ -157,7 +164,9 @@ def _check_output(config: Any, traits: Traits) -> None:
     require(not extra, f"output_config.{''.join(extra[:1])}: Extra inputs are not permitted")
     effort, form = config.get("effort"), config.get("format")
     if effort is not None:
-        require(effort in _EFFORTS, f"output_config.effort: {effort!r} is not one of {_EFFORTS}")
+        require(
+            one_of(effort, *_EFFORTS), f"output_config.effort: {effort!r} is not one of {_EFFORTS}"
+        )
         require(traits.effort, f"output_config.effort: {traits.id} does not take it")
     if form is not None:
         kind = form.get("type") if isinstance(form, dict) else None
@@ -176,7 +185,7 @@ def _check_breakpoints(prompt: Prompt) -> None:
     count = len(marks) + (top is not None)
     require(
         count <= _MAX_BREAKPOINTS,
-        f"A maximum of {_MAX_BREAKPOINTS} blocks with cache_control may be provided, not {count}",
+        f"cache_control: at most {_MAX_BREAKPOINTS} blocks may carry it, not {count}",
     )
     ttls = [mark.get("ttl", "5m") for mark in (*(m for _, m in marks), top or {"ttl": "5m"})]
     require(
@@ -187,4 +196,4 @@ def _check_breakpoints(prompt: Prompt) -> None:
 def _check_mark(path: str, mark: Any) -> None:
     fits = isinstance(mark, dict) and mark.get("type") == "ephemeral"
     require(fits, f"{path}.type: Input should be 'ephemeral'")
-    require(mark.get("ttl", "5m") in {"5m", "1h"}, f"{path}.ttl: Input should be '5m' or '1h'")
+    require(one_of(mark.get("ttl", "5m"), "5m", "1h"), f"{path}.ttl: Input should be '5m' or '1h'")

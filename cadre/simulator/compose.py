@@ -60,7 +60,6 @@ class Message:
     blocks: tuple[Block, ...]
     stop_reason: str
     usage: Json
-    refusal: bool = False
 
     def envelope(self) -> Json:
         """The message without content, stop reason and final usage."""
@@ -80,7 +79,7 @@ class Message:
         return {
             "stop_reason": self.stop_reason,
             "stop_sequence": None,
-            "stop_details": details if self.refusal else None,
+            "stop_details": details if self.stop_reason == "refusal" else None,
         }
 
     def final(self) -> Json:
@@ -94,7 +93,7 @@ def compose(prompt: Prompt, answer: Answer, fault: Fault | None, prompt_usage: J
 
     Raises ApiError (400) where the scenario does what no model could.
     """
-    parts = [part for part in _fitting(prompt, answer.parts) if part is not None]
+    parts = _fitting(prompt, answer.parts)
     if fault is not None and fault.kind is FaultKind.UNKNOWN_TOOL:
         parts = [*(p for p in parts if not isinstance(p, Use | Report)), Use(_NO_SUCH_TOOL)]
     blocks = _blocks(prompt, parts)
@@ -116,9 +115,7 @@ def compose(prompt: Prompt, answer: Answer, fault: Fault | None, prompt_usage: J
         "service_tier": "standard",
     }
     identity = f"msg_01{secrets.token_hex(11)}"
-    signed = tuple(_sign(prompt, blocks))
-    refused = stop_reason == "refusal"
-    return Message(identity, prompt.traits.id, signed, stop_reason, usage, refused)
+    return Message(identity, prompt.traits.id, tuple(_sign(prompt, blocks)), stop_reason, usage)
 
 
 def halve_last(blocks: Sequence[Block]) -> list[Block]:
@@ -130,7 +127,7 @@ def halve_last(blocks: Sequence[Block]) -> list[Block]:
     return [*blocks[:-1], replace(last, body=body, tokens=estimate(body), whole=False)]
 
 
-def _fitting(prompt: Prompt, parts: Sequence[Part]) -> list[Part | None]:
+def _fitting(prompt: Prompt, parts: Sequence[Part]) -> list[Part]:
     """The parts as this model gives them: without thinking where it is off, and with the text
     before tool uses as thinking where the model does so."""
     between = prompt.thinking == BETWEEN
@@ -138,16 +135,18 @@ def _fitting(prompt: Prompt, parts: Sequence[Part]) -> list[Part | None]:
     thinks = prompt.thinking is not None and not (between and first)
     hides = prompt.traits.hides_text and prompt.thinking is not None and not between
     uses = any(isinstance(part, Use) for part in parts)
-    fitting: list[Part | None] = []
+    fitting: list[Part] = []
     for part in parts:
         if isinstance(part, Think) and not thinks:
             continue
-        hidden = isinstance(part, Say) and uses and hides
-        fitting.append(Think(part.text) if isinstance(part, Say) and hidden else part)
+        if isinstance(part, Say) and uses and hides:
+            fitting.append(Think(part.text))
+        else:
+            fitting.append(part)
     return fitting
 
 
-def _blocks(prompt: Prompt, parts: Sequence[Part | None]) -> list[Block]:
+def _blocks(prompt: Prompt, parts: Sequence[Part]) -> list[Block]:
     tools = {tool["name"] for tool in prompt.body.get("tools") or []} | {_NO_SUCH_TOOL}
     blocks: list[Block] = []
     for part in parts:

@@ -105,32 +105,28 @@ def read_conversation(prompt: Prompt) -> Conversation:
         role=who[2] if who else "",
         system=system,
         task_text=_text(users[0]),
-        turn=1 + sum(turn.role == "assistant" for turn in prompt.turns),
+        turn=1 + sum(message["role"] == "assistant" for message in prompt.body["messages"]),
         tools=tuple(p.said["name"] for p in prompt.pieces if p.where == "tools"),
-        exchanges=tuple(_exchanges(prompt.turns)),
+        exchanges=tuple(_exchanges(prompt)),
         remarks=tuple(text for turn in users[1:] if (text := _text(turn))),
     )
 
 
-def _exchanges(turns: tuple[Turn, ...]) -> Iterator[Exchange]:
-    answers = [turn for turn in turns if turn.role == "assistant"]
-    results = {
-        piece.said["tool_use_id"]: piece
-        for turn in turns
-        for piece in turn.pieces
-        if piece.said["type"] == "tool_result"
-    }
-    for number, turn in enumerate(answers, 1):
-        for piece in turn.pieces:
-            if piece.said["type"] == "tool_use" and piece.said["id"] in results:
-                result = results[piece.said["id"]]
-                yield Exchange(
-                    tool=piece.said["name"],
-                    input=piece.said["input"],
-                    result=_result_text(result),
-                    is_error=result.said["is_error"],
-                    turn=number,
-                )
+def _exchanges(prompt: Prompt) -> Iterator[Exchange]:
+    said = [piece for turn in prompt.turns for piece in turn.pieces]
+    results = {p.said["tool_use_id"]: p for p in said if p.said["type"] == "tool_result"}
+    answers = [p.message for p in said if p.where == "assistant"]
+    numbers = {message: n for n, message in enumerate(dict.fromkeys(answers), 1)}
+    for piece in said:
+        if piece.said["type"] == "tool_use" and piece.said["id"] in results:
+            result = results[piece.said["id"]]
+            yield Exchange(
+                tool=piece.said["name"],
+                input=piece.said["input"],
+                result=_result_text(result),
+                is_error=result.said["is_error"],
+                turn=numbers[piece.message],
+            )
 
 
 def _result_text(piece: Piece) -> str:

@@ -40,13 +40,13 @@ def passed(run: Exchange) -> bool:
 
 def tail(text: str, lines: int = 3) -> str:
     """The end of a command's output, in one line."""
-    kept = [line.strip() for line in text.splitlines() if line.strip(" -=")]
+    kept = [line.strip() for line in _STATUS.sub("", text).splitlines() if line.strip(" -=[]")]
     return " / ".join(kept[-lines:])[:400]
 
 
 def failing_tests(output: str) -> list[str]:
     """The tests that unittest or pytest names as failed."""
-    named = re.findall(r"^(?:ERROR|FAIL|FAILED):? (\S+)", output, re.MULTILINE)
+    named = re.findall(r"^(?:(?:ERROR|FAIL): |FAILED (?=\S+::))(\S+)", output, re.MULTILINE)
     return list(dict.fromkeys(named))
 
 

@@ -44,6 +44,11 @@ def error_body(kind: str, message: str, request_id: str) -> Json:
     return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
 
 
+def one_of(value: object, *options: object) -> bool:
+    """Whether `value`, which may be anything, equals one of the options."""
+    return any(type(value) is type(option) and value == option for option in options)
+
+
 def require(condition: object, message: str) -> None:
     """Refuse the request with status 400 unless `condition` holds."""
     if not condition:

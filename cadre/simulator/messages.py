@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cadre.simulator.errors import ApiError, Json, require
+from cadre.simulator.errors import ApiError, Json, one_of, require
 from cadre.simulator.prompt import Turn
 
 _MAX_MESSAGES = 100_000
@@ -25,7 +25,7 @@ _ROLES = {
 }
 
 
-def check_messages(messages: Any, *, prefill: bool) -> None:
+def check_messages(messages: Any) -> None:
     """Refuse messages whose shape the service would not take."""
     require(isinstance(messages, list), "messages: Input should be a valid list")
     require(messages, "messages: at least one message is required")
@@ -33,12 +33,6 @@ def check_messages(messages: Any, *, prefill: bool) -> None:
     for index, message in enumerate(messages):
         _check_message(f"messages.{index}", message)
     require(messages[0]["role"] == "user", 'messages: first message must use the "user" role')
-    if messages[-1]["role"] == "assistant":
-        require(
-            prefill,
-            "this model does not support assistant message prefill; the conversation "
-            "must end with a user message",
-        )
 
 
 def _check_message(path: str, message: Any) -> None:
@@ -46,7 +40,9 @@ def _check_message(path: str, message: Any) -> None:
     extra = sorted(set(message) - {"role", "content"})
     require(not extra, f"{path}.{''.join(extra[:1])}: Extra inputs are not permitted")
     role, content = message.get("role"), message.get("content")
-    require(role in _ROLES, f"{path}.role: Input should be 'user' or 'assistant', not {role!r}")
+    require(
+        one_of(role, *_ROLES), f"{path}.role: Input should be 'user' or 'assistant', not {role!r}"
+    )
     require(isinstance(content, str | list), f"{path}.content: a string or a list of blocks")
     require(content, f"{path}: messages must have non-empty content")
     if isinstance(content, str):
@@ -59,7 +55,9 @@ def _check_message(path: str, message: Any) -> None:
 def _check_block(path: str, block: Any, allowed: set[str]) -> None:
     require(isinstance(block, dict), f"{path}: Input should be an object")
     kind = block.get("type")
-    require(kind in allowed, f"{path}.type: {kind!r} is not allowed here, only {sorted(allowed)}")
+    require(
+        one_of(kind, *allowed), f"{path}.type: {kind!r} is not allowed here, only {sorted(allowed)}"
+    )
     extra = sorted(set(block) - _FIELDS[kind])
     require(not extra, f"{path}.{kind}.{''.join(extra[:1])}: Extra inputs are not permitted")
     checks = {"text": _check_text, "tool_use": _check_use, "tool_result": _check_result}
@@ -136,9 +134,9 @@ def _check_answers(turn: Turn, uses: list[str]) -> None:
         require(not others, f"{piece.path}: `tool_result` blocks must come first in the message")
         answered.append(identity)
     missing = [identity for identity in uses if identity not in answered]
-    path = turn.pieces[0].path.rsplit(".", 2)[0]
+    path = turn.pieces[0].message.removesuffix(".content")
     require(
         not missing,
-        f"{path}: `tool_use` ids were found without `tool_result` blocks immediately after: "
+        f"{path}: every `tool_use` needs its `tool_result` in the very next message; missing: "
         f"{', '.join(missing)}",
     )

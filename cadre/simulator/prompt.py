@@ -61,6 +61,11 @@ class Piece:
     said: Json
 
     @property
+    def message(self) -> str:
+        """The address of what holds the block: `messages.2.content` for one in a message."""
+        return self.path.rpartition(".")[0]
+
+    @property
     def thinks(self) -> bool:
         """Whether this is a thinking block."""
         return self.said.get("type") in {"thinking", "redacted_thinking"}
@@ -116,6 +121,10 @@ class Prompt:
     def digest(self) -> str:
         """A hash of the whole prompt; a retry has the same."""
         return digest_of(piece.text for piece in self.pieces)
+
+    def digest_with(self, answer: Iterable[Json]) -> str:
+        """The digest of the prompt that goes on with this answer's blocks."""
+        return digest_of(p.text for p in (*self.pieces, *_pieces("assistant", "", answer)))
 
     @property
     def thinking(self) -> str | None:

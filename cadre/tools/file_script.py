@@ -25,22 +25,25 @@ MAX_LINE_CHARS = 2000
 MAX_TEXT_BYTES = 100_000
 MAX_EDIT_BYTES = 16 << 20
 PIECE = 1 << 16
-AROUND = 4
+AROUND = 4  # lines
 
 
 class Refused(Exception):  # noqa: N818 - no error of the program's
     """What the model asked for cannot be done; the text says why."""
 
 
-def resolve(root: str, given: str) -> tuple[str, str]:
-    """Where `given` leads to, links followed, if that lies in the workspace; and from its root."""
-    if given.startswith("/workspace/") and root != "/workspace":
-        given = root + given[len("/workspace") :]
-    real_root = os.path.realpath(root)
+def resolve(request: Request, *, change: bool = False) -> tuple[str, str]:
+    """Where the file is, links followed, and its name from the workspace's root."""
+    root, given = os.path.realpath(request["root"]), request["file_path"]
+    if given.startswith("/workspace/"):
+        given = given.removeprefix("/workspace/")
     path = os.path.realpath(os.path.join(root, given))
-    if path != real_root and not path.startswith(real_root + "/"):
+    if path != root and not path.startswith(root + "/"):
         raise Refused(f"{given} is outside the workspace {root}, which is all there is.")
-    return path, os.path.relpath(path, real_root)
+    shown = os.path.relpath(path, root)
+    if change and ".git" in shown.lower().split("/"):
+        raise Refused(f"{shown}: git's own files cannot be changed here.")
+    return path, shown
 
 
 def open_regular(path: str, shown: str) -> tuple[BufferedReader, os.stat_result]:
@@ -53,12 +56,12 @@ def open_regular(path: str, shown: str) -> tuple[BufferedReader, os.stat_result]
         raise Refused(f"{shown} is not a regular file.")
     if status.st_nlink > 1:
         raise Refused(f"{shown} has another name (a hard link), so it is left alone.")
-    return open(fd, "rb", PIECE), status
+    return open(fd, "rb"), status
 
 
 def read(request: Request) -> str:
     """Numbered lines of a file."""
-    path, shown = resolve(request["root"], request["file_path"])
+    path, shown = resolve(request)
     file, status = open_regular(path, shown)
     if b"\0" in file.peek(PIECE)[:8192]:
         raise Refused(f"{shown} is a binary file of {status.st_size} bytes.")
@@ -85,7 +88,7 @@ def read(request: Request) -> str:
     if first > number:
         raise Refused(f"{shown} has only {number} lines.")
     last = first + len(lines) - 1
-    if last < number and (full or not request["limit"]):
+    if last < number:
         notes.append(f"lines {first} to {last} of {number}; read on with offset={last + 1}")
     if cut:
         notes.append(f"{cut} long lines cut at {MAX_LINE_CHARS} characters")
@@ -107,8 +110,7 @@ def pieces(file: BufferedReader) -> Iterator[tuple[bytes, bool]]:
 
 def write(request: Request) -> str:
     """Replace a whole file."""
-    path, shown = resolve(request["root"], request["file_path"])
-    guard(shown)
+    path, shown = resolve(request, change=True)
     content = request["content"].encode()
     mode = 0o644
     try:
@@ -125,8 +127,7 @@ def write(request: Request) -> str:
 
 def edit(request: Request) -> str:
     """Replace text in a file; all other bytes stay as they are."""
-    path, shown = resolve(request["root"], request["file_path"])
-    guard(shown)
+    path, shown = resolve(request, change=True)
     old, new = request["old_string"], request["new_string"]
     if old == new:
         raise Refused("old_string and new_string are the same.")
@@ -155,11 +156,8 @@ def edit(request: Request) -> str:
 
 def near(text: str, old: str) -> str:
     """A hint where only the white space differs."""
-    wanted = [" ".join(line.split()) for line in old.strip().splitlines()]
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    for n in range(len(lines) - len(wanted) + 1):
-        if wanted and lines[n : n + len(wanted)] == wanted:
-            return f", but line {n + 1} begins text that differs in white space alone"
+    if " ".join(old.split()) in " ".join(text.split()):
+        return ", but text that differs from it in white space alone is"
     return "; read the file again"
 
 
@@ -174,12 +172,6 @@ def region(text: str, start: int, end: int) -> str:
         for n, line in enumerate(lines[begin : min(last + 1 + AROUND, begin + 200)])
     ]
     return "\n".join(numbered).encode("utf-8", "replace").decode()
-
-
-def guard(shown: str) -> None:
-    """Refuse what leads into git's own files."""
-    if ".git" in shown.lower().split("/"):
-        raise Refused(f"{shown}: git's own files cannot be changed here.")
 
 
 def replace(path: str, content: bytes, mode: int) -> None:

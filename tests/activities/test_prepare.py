@@ -8,7 +8,6 @@ from pygit2.enums import FileMode
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.definitions import MAX_AGENT_FILES, MAX_READ_BYTES, built_in_definitions
 from activities.errors import MAX_MESSAGE_CHARS, application_error
 from activities.prepare import MAX_NOTES, PrepareActivities
 from cadre.domain.agents import AgentDefinition, Role
@@ -21,6 +20,7 @@ from cadre.llm.models import resolve
 from cadre.llm.prices import load_prices
 from cadre.storage import keys
 from cadre.storage.objects import Objects
+from cadre.tools.definitions import MAX_AGENT_FILES, MAX_READ_BYTES, built_in_definitions
 
 SCOUT = Role(name="scout", report="ScoutReport", model="haiku")
 BUILDER = Role(name="builder", report="BuildReport", writes=True, model="sonnet")

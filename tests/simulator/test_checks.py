@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
 import pytest_asyncio
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cadre.simulator.caching import PromptCache
+from cadre.simulator.checks import check_request
+from cadre.simulator.conversation import read_conversation
+from cadre.simulator.errors import ApiError
 from cadre.simulator.server import Simulator, running
+from cadre.simulator.thinking import check_thinking
 
 from .conftest import HEADERS, Scripted, Start, tool
 
@@ -73,6 +82,11 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "system role": (body(messages=[{"role": "system", "content": "x"}]), 400, "role"),
     "assistant first": (body(messages=[{"role": "assistant", "content": "x"}]), 400, "first"),
     "prefill": (said("x", "so:"), 400, "prefill"),
+    "prefill on haiku": (
+        body(model="claude-haiku-5-5", messages=said("x", "so:")["messages"]),
+        400,
+        "prefill",
+    ),
     "empty content": (said(""), 400, "non-empty content"),
     "empty list": (said([]), 400, "non-empty content"),
     "blank text": (said([{"type": "text", "text": "  "}]), 400, "non-whitespace"),
@@ -80,7 +94,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "unknown block field": (said([{"type": "text", "text": "x", "id": "1"}]), 400, "Extra inputs"),
     "tool use by the user": (said([USE]), 400, "not allowed here"),
     "result by the assistant": (said("x", [RESULT], "y"), 400, "not allowed here"),
-    "use without result": (said("x", [USE], "y"), 400, "without `tool_result` blocks"),
+    "use without result": (said("x", [USE], "y"), 400, "very next message"),
     "use at the end": (
         body(model="claude-haiku-4-5", messages=said("x", [USE])["messages"]),
         400,
@@ -89,7 +103,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "one of two results": (
         said("x", [USE, {**USE, "id": "toolu_2"}], [RESULT]),
         400,
-        "immediately after: toolu_2",
+        "missing: toolu_2",
     ),
     "result after text": (said("x", [USE], [{"type": "text", "text": "y"}, RESULT]), 400, "first"),
     "result too late": (said("x", [USE], [RESULT], "so", [RESULT]), 400, "unexpected"),
@@ -187,11 +201,11 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
         400,
         "Recursive",
     ),
-    "five breakpoints": (said(marked(5)), 400, "maximum of 4"),
+    "five breakpoints": (said(marked(5)), 400, "at most 4"),
     "four and the automatic one": (
         {**said(marked(4)), "cache_control": MARK},
         400,
-        "maximum of 4",
+        "at most 4",
     ),
     "unknown cache type": (body(cache_control={"type": "for ever"}), 400, "ephemeral"),
     "unknown ttl": (body(cache_control={**MARK, "ttl": "1d"}), 400, "ttl"),
@@ -318,3 +332,65 @@ async def test_what_is_no_request(start: Start, http: Any) -> None:
     assert (await client.get("/v1/messages")).status_code == 405
     huge = await client.post("/v1/messages", content=b" " * (32 * 1024 * 1024 + 1))
     assert (huge.status_code, huge.json()["error"]["type"]) == (413, "request_too_large")
+
+
+FULL: dict[str, Any] = {
+    **said(
+        "x",
+        [{"type": "thinking", "thinking": "", "signature": "eyJhIjoxfQ=="}, USE],
+        [{**RESULT, "content": [{"type": "text", "text": "y"}], "cache_control": MARK}],
+    ),
+    "system": [{"type": "text", "text": "s", "cache_control": MARK}],
+    "tools": [{**tool("Read"), "cache_control": MARK}],
+    "tool_choice": {"type": "auto"},
+    "thinking": {"type": "adaptive", "display": "omitted"},
+    "cache_control": MARK,
+    "temperature": 1,
+    "output_config": {
+        "effort": "low",
+        "format": {
+            "type": "json_schema",
+            "schema": {
+                **closed(a={"$ref": "#/$defs/A"}, b={"type": "array", "items": {"const": 1}}),
+                "$defs": {"A": {"anyOf": [{"type": "string"}]}},
+            },
+        },
+    },
+}
+JUNK = st.sampled_from([None, True, 0, -1, 1.5, "", "x", [], [1], ["x"], {}, {"type": "text"}])
+
+
+def _items(value: Any) -> Any:
+    return value.items() if isinstance(value, dict) else enumerate(value)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = []
+    for key, part in _items(value):
+        found.append((*path, key))
+        if isinstance(part, dict | list):
+            found += places(part, (*path, key))
+    return found
+
+
+@given(st.lists(st.tuples(st.sampled_from(places(FULL)), JUNK), min_size=1, max_size=3))
+def test_whatever_is_wrong_is_a_refusal_and_no_crash(
+    changes: list[tuple[tuple[Any, ...], Any]],
+) -> None:
+    sent = copy.deepcopy(FULL)
+    for path, junk in changes:
+        target: Any = sent
+        for step in path[:-1]:
+            if not isinstance(target, dict | list) or step not in dict(_items(target)):
+                break
+            target = target[step]
+        else:
+            if isinstance(target, dict) or (
+                isinstance(target, list) and path[-1] in range(len(target))
+            ):
+                target[path[-1]] = copy.deepcopy(junk)
+    with contextlib.suppress(ApiError):
+        prompt = check_request(sent)
+        check_thinking(prompt)
+        PromptCache().read(prompt)
+        read_conversation(prompt)

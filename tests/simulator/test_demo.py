@@ -100,10 +100,11 @@ def drive(
         for n, (title, text) in enumerate(context)
     )
     text = f"{fenced}## Your task\n\n{task}"
+    system = f"Your workspace is the directory {repo}. It holds the repository."
     exchanges: list[Exchange] = []
     uses: list[Use] = []
     for turn in range(1, 20):
-        c = Conversation(role, role, "", text, turn, tools, tuple(exchanges), ())
+        c = Conversation(role, role, system, text, turn, tools, tuple(exchanges), ())
         reply = scenario.answer(c)
         assert reply == scenario.answer(c), "the same conversation gives the same answer"
         for part in reply.parts:
@@ -163,6 +164,23 @@ def test_two_samples_are_the_same_commit(repo: Path, tmp_path: Path) -> None:
 def test_the_sample_overwrites_nothing(repo: Path) -> None:
     with pytest.raises(CadreError, match="not an empty directory"):
         make_sample(repo)
+
+
+def test_the_scout_reports_what_it_saw(repo: Path) -> None:
+    report, uses = drive(repo, "scout", briefs.scout_tasks(SAMPLE_TASK, 1)[0])
+    assert [use.tool for use in uses] == ["Glob", "Read", "Bash", "Grep", "Read"]
+    lines = (repo / "bookings/interval.py").read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, 1) if FAULT in text)
+    facts = report["facts"]
+    assert facts[0].startswith(f"`{SAMPLE_CHECK}` fails: bookings.calendar.Conflict: Blue room")
+    assert facts[0].endswith("FAILED (errors=1)")
+    assert facts[1] == "Fails: test_books_right_after_another_booking"
+    assert facts[2].startswith(f"bookings/interval.py:{line}: `{FAULT}`")
+    assert len(facts) == 3
+    assert [file["path"] for file in report["files"]] == [
+        "bookings/interval.py",
+        "tests/test_calendar.py",
+    ]
 
 
 def test_the_scripted_agents_repair_the_sample(repo: Path) -> None:

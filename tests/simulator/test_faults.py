@@ -13,7 +13,7 @@ import pytest
 from cadre.domain.errors import CadreError
 from cadre.simulator.conversation import Conversation
 from cadre.simulator.faults import Fault, FaultKind, load_plan
-from cadre.simulator.scenario import Answer, Report, Say, Use, answer
+from cadre.simulator.scenario import Answer, Report, Say, Think, Use, answer
 
 from .conftest import Start, system, tool
 
@@ -182,6 +182,22 @@ async def test_other_stop_reasons(start: Start, client: Any, kind: str, reason: 
     assert message.stop_reason == reason
     assert [block.type for block in message.content] == ["text"]
     assert (message.stop_details is not None) == (kind == "refusal")
+
+
+async def test_a_paused_answer_is_gone_on_with(start: Start, http: Any) -> None:
+    def script(c: Conversation) -> Answer:
+        return answer(Think("Hm."), Say(f"answer {c.turn}"))
+
+    client = http(await start(script, **plan("pause_turn")))
+    paused = (await client.post("/v1/messages", json=BODY)).json()
+    assert paused["stop_reason"] == "pause_turn"
+    more = {"role": "assistant", "content": paused["content"]}
+    sent = {**BODY, "messages": [*BODY["messages"], more]}
+    went_on = (await client.post("/v1/messages", json=sent)).json()
+    assert went_on["content"][-1]["text"] == "answer 2"
+    other = {"role": "assistant", "content": [{"type": "text", "text": "other"}]}
+    sent = {**BODY, "messages": [*BODY["messages"], other]}
+    assert (await client.post("/v1/messages", json=sent)).status_code == 400
 
 
 async def test_a_tool_that_is_not_there(start: Start, client: Any) -> None:

@@ -2,7 +2,7 @@
 
 from cadre.tools.sandbox.output import render
 from cadre.tools.sandbox.ownership import give
-from cadre.tools.sandbox.probe import ProbeResult, open_sandbox, probe
+from cadre.tools.sandbox.probing import ProbeResult, open_sandbox, probe
 from cadre.tools.sandbox.types import Completed, Level, Limits, Mount, Sandbox
 
 __all__ = [

@@ -33,7 +33,12 @@ SIGNALS_ABI = 6
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 NAMES = ("/etc/passwd", "/etc/group", "/etc/hosts", "/proc")
 # It finds the package without what else lies beside it coming before the standard library.
-START = "import sys; sys.path.append(sys.argv.pop()); from cadre.tools.launcher.tree import main; main()"
+START = """
+import sys
+sys.path.append(sys.argv.pop())
+from cadre.tools.launcher.tree import main
+main()
+"""
 PACKAGE_ROOT = str(Path(__file__).parents[3])
 
 

@@ -15,7 +15,7 @@ from cadre.tools.sandbox.types import OUTPUT_LIMIT, Completed, Level, Mount
 class NoSandbox:
     """See `Sandbox`; every command is refused with the way to a sandbox."""
 
-    reasons: Sequence[str]
+    reasons: tuple[str, ...]
     level: Level = Level.NONE
     owner: int | None = None
     python: str = sys.executable

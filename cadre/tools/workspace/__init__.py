@@ -2,9 +2,9 @@
 
 from cadre.tools.workspace.change import Described
 from cadre.tools.workspace.check import Checked
+from cadre.tools.workspace.contents import RefusedError
 from cadre.tools.workspace.lease import Lease, SupersededError, View
 from cadre.tools.workspace.opening import Opened, Ran
-from cadre.tools.workspace.scan import RefusedError
 from cadre.tools.workspace.workspaces import Workspaces
 
 __all__ = [

@@ -77,7 +77,7 @@ def commit(database: ObjectDatabase, request: CommitChange) -> str:
     The same request gives the same commit. No reference is made.
     """
     repository = database.repository
-    if str(repository[request.parent].peel(pygit2.Tree).id) == request.snapshot:
+    if str(database.commit(request.parent).tree.id) == request.snapshot:
         return request.parent
     local = re.sub(r"[^a-z0-9._-]+", "-", request.author.lower()).strip("-.") or "agent"
     name = re.sub(r"[<>\n\r\0]+", " ", request.author).strip() or local

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pygit2
@@ -63,12 +64,19 @@ def add_worktree(repository: Path, name: str, commit: str) -> bytes:
     write_atomic(gitdir / "commondir", b"../..\n")
     write_atomic(gitdir / "gitdir", b"/workspace/.git\n")
     if not (gitdir / "index").exists():
-        database = pygit2.Repository(str(repository))
-        index = pygit2.Index(str(gitdir / "index"))
-        index.read_tree(database[commit].peel(pygit2.Tree))
-        index.write()
-        (gitdir / "index").chmod(0o644)
+        _write_index(repository, gitdir / "index", commit)
     return f"gitdir: {gitdir}\n".encode()
+
+
+def _write_index(repository: Path, target: Path, commit: str) -> None:
+    """An index of the commit's files; made aside, since libgit2 would leave a lock behind."""
+    with tempfile.TemporaryDirectory(dir=repository) as aside:
+        path = Path(aside) / "index"
+        index = pygit2.Index(str(path))
+        index.read_tree(pygit2.Repository(str(repository))[commit].peel(pygit2.Tree))
+        index.write()
+        path.chmod(0o644)
+        path.replace(target)
 
 
 def base_tree(repository: Path, commit: str, repo: str) -> bytes:

@@ -51,11 +51,13 @@ def deliver(database: ObjectDatabase, repo: str, base: str, commit: str, branch:
 
 def _missing(database: ObjectDatabase, base: str, commit: str) -> Iterator[tuple[bytes, str]]:
     """The objects between two commits, each before whatever names it."""
-    chain, found = list[pygit2.Commit](), database.repository[commit].peel(pygit2.Commit)
+    chain, found = list[pygit2.Commit](), database.commit(commit)
     while str(found.id) != base:
         chain.append(found)
         if not found.parents:
-            raise ValueError(f"{commit} does not descend from {base}")
+            raise CadreError(
+                ErrorKind.DELIVERY, f"commit {commit} does not descend from the base {base}"
+            )
         found = found.parents[0]
     for step in reversed(chain):
         yield from reachable(database, step.tree.id.raw, found.tree.id.raw)

@@ -1,10 +1,9 @@
 """The environment that a `setup` command makes, and its cache across runs.
 
-What the command leaves behind and `.gitignore` does not name is cache too: a whole directory
-where the base has none of that name. Tracked files that it changed are put back. A passed
-setup is kept for other runs of the repository where lock files pin what it fetches, under a
-hash of all that it is known to depend on. At the Landlock level nothing is kept, since
-environments tend to hold their own path, which is there another one for each directory.
+A passed setup is kept for other runs of the repository where lock files pin what it fetches,
+under a hash of all that it is known to depend on: the command, the lock files and manifests, the
+files that the command names. At the Landlock level nothing is kept, since environments tend to
+hold their own path, which is there another one for each directory.
 """
 
 from __future__ import annotations
@@ -15,19 +14,16 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cadre.domain.errors import CadreError, ErrorKind
 from cadre.domain.workspaces import OpenWorkspace
 from cadre.tools.sandbox.types import Completed, Level, Sandbox
-from cadre.tools.workspace import ignore
 from cadre.tools.workspace.files import copy_tree, discard, merge_tree, remove_tree
-from cadre.tools.workspace.home import GIT_ENVIRONMENT, Home, ensure_git_file
+from cadre.tools.workspace.home import GIT_ENVIRONMENT, Home
+from cadre.tools.workspace.leftovers import Leftovers, checkout, tidy
 from cadre.tools.workspace.objects import ObjectDatabase
 from cadre.tools.workspace.restore import restore
-from cadre.tools.workspace.scan import RefusedError, Seen, scan
 
 LOCK_FILES = frozenset({
     "requirements.txt", "requirements.lock", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock",
@@ -48,10 +44,10 @@ _FORMAT = b"1"
 
 @dataclass(frozen=True)
 class Environment:
-    """What came of the setup: None where it came from the cache, and the rules for its files."""
+    """How the setup ended, None where its result came from the cache, and what it left."""
 
     completed: Completed | None
-    exclude: bytes
+    leftovers: Leftovers
 
 
 class EnvironmentMaker:
@@ -70,8 +66,9 @@ class EnvironmentMaker:
         if key is not None:
             reused = await asyncio.to_thread(self._reuse, key, home, prepared, base)
         if reused:
-            exclude = await asyncio.to_thread(_tidy, home, prepared, base, self._sandbox.owner)
-            return Environment(None, exclude)
+            return Environment(
+                None, await asyncio.to_thread(tidy, home, prepared, base, self._sandbox.owner)
+            )
         completed = await self._sandbox.run(
             ["bash", "-c", setup],
             workspace=prepared,
@@ -81,10 +78,10 @@ class EnvironmentMaker:
             timeout=request.setup_timeout_seconds,
             network=request.setup_network,
         )
-        exclude = await asyncio.to_thread(_tidy, home, prepared, base, self._sandbox.owner)
+        left = await asyncio.to_thread(tidy, home, prepared, base, self._sandbox.owner)
         if key and completed.exit_code == 0 and not completed.timed_out:
             await asyncio.to_thread(self._keep, key, home, prepared, base)
-        return Environment(completed, exclude)
+        return Environment(completed, left)
 
     def _key(self, request: OpenWorkspace, setup: str, home: Home, base: bytes) -> str | None:
         """The cache key, None where nothing pins what the setup makes."""
@@ -129,52 +126,13 @@ class EnvironmentMaker:
                 made.rename(self._cache / key)
         finally:
             remove_tree(draft)
-        kept = sorted(self._cache.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-        for old in kept[KEPT_ENVIRONMENTS:]:
-            discard(old, self._cache.with_name("trash"))
+        self._forget()
 
-
-def checkout(home: Home, target: Path, base: bytes, owner: int | None) -> None:
-    """Make directory `target` with the files of tree `base`."""
-    target.mkdir()
-    target.chmod(0o755)
-    if owner is not None:
-        os.chown(target, owner, owner)
-    restore(target, None, base, ObjectDatabase(home.repository), owner)
-    ensure_git_file(target, home.git_file)
-
-
-def _tidy(home: Home, prepared: Path, base: bytes, owner: int | None) -> bytes:
-    """Put tracked files back, and return rules for what else is there and not ignored."""
-    database = ObjectDatabase(home.repository)
-    ensure_git_file(prepared, home.git_file)
-    lines = _leftovers(database, prepared, b"", base, ignore.Rules(()))
-    exclude = b"".join(line + b"\n" for line in lines)
-    try:
-        now = scan(prepared, base, database, exclude, Seen())
-    except RefusedError as error:
-        raise CadreError(ErrorKind.WRONG_INPUT, f"the setup command's files: {error}") from None
-    restore(prepared, now, base, database, owner)
-    return exclude
-
-
-def _leftovers(
-    database: ObjectDatabase, directory: Path, path: bytes, tree: bytes, rules: ignore.Rules
-) -> Iterator[bytes]:
-    """Rules for what is in `directory`, but neither in `tree` nor ignored by its rules."""
-    tracked = database.tree(tree)
-    own = tracked.get(b".gitignore")
-    if own is not None:
-        rules = ignore.Rules(ignore.parse(database.read(own.oid)), path, rules)
-    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
-        name = os.fsencode(entry.name)
-        is_directory = entry.is_dir(follow_symlinks=False)
-        known = tracked.get(name)
-        if name.lower() == b".git":
-            continue
-        if known is not None:
-            if known.is_tree and is_directory:
-                child = path + name + b"/"
-                yield from _leftovers(database, Path(entry.path), child, known.oid, rules)
-        elif not rules.ignores(path + name, directory=is_directory):
-            yield ignore.literal(path + name, directory=is_directory)
+    def _forget(self) -> None:
+        """Remove what has not been used for longest."""
+        used: list[tuple[float, Path]] = []
+        for path in self._cache.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another run removed it
+                used.append((path.stat().st_mtime, path))
+        for _, path in sorted(used, reverse=True)[KEPT_ENVIRONMENTS:]:
+            discard(path, self._cache.with_name("trash"))

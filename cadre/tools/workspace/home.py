@@ -1,12 +1,14 @@
 """Where an open workspace lies, and directories made from it.
 
-<state>/runs/<run>/repo.git           the run's repository
-<state>/runs/<run>/<name>/            one workspace, there as a whole or not at all:
-opened.json, exclude              how it was opened; what `setup` left is cache
-prepared/                         the base commit and what `setup` made, never changed
-steps/                            who writes (steps.py)
-tree.<generation>/                where calls write
-view.<tree>/                      a state that is read after it has passed
+A run has `<state>/runs/<run>/repo.git`, its repository, and a directory for each workspace, there
+as a whole or not at all. In that:
+
+- `opened.json`, `setup.out`, `cache`: how it was opened, and what `setup` said and left
+- `prepared`: the base commit and what `setup` made, never changed
+- `steps`: who writes (steps.py)
+- `tree.<generation>`: where calls write
+- `view.<tree>`: a state that is read after it has passed
+- `check.*`, `new.*`: in use for a moment; what a death leaves of them goes at the close
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ class SetupRecord(Value):
     total_bytes: int
     timed_out: bool
     seconds: float
+    out_of_memory: bool
 
 
 class Opening(Value):
@@ -125,9 +128,9 @@ class Home:
         except FileNotFoundError:
             return None
 
-    def exclude(self) -> bytes:
-        """Rules for what `setup` left, as lines of `.gitignore`."""
-        return (self.path / "exclude").read_bytes()
+    def cache(self) -> frozenset[bytes]:
+        """The paths of what `setup` left, those of directories with a slash at their end."""
+        return frozenset((self.path / "cache").read_bytes().split(b"\0")) - {b""}
 
 
 def open_home(state: Path, workspace: Workspace) -> Home:

@@ -85,7 +85,7 @@ class Lease(View):
     def _snapshot(self) -> str:
         database = ObjectDatabase(self._home.repository)
         try:
-            tree = scan(self.path, self._start, database, self._home.exclude(), self._seen)
+            tree = scan(self.path, self._start, database, self._seen, self._home.cache())
         except FileNotFoundError:
             if self._steps.last().number != self._held[-1].number:
                 raise SupersededError from None

@@ -57,11 +57,14 @@ class ObjectDatabase:
         try:
             return self._odb.read(pygit2.Oid(raw=oid))[1]
         except KeyError:
-            raise CadreError(
-                ErrorKind.WORKSPACE_LOST,
-                f"object {oid.hex()} is missing from {self._objects}: "
-                "the run's files cannot be restored here, start the run again",
-            ) from None
+            raise _lost(f"object {oid.hex()}", self._objects) from None
+
+    def commit(self, commit: str) -> pygit2.Commit:
+        """A commit; one that is missing is a CadreError."""
+        try:
+            return self.repository[commit].peel(pygit2.Commit)
+        except (KeyError, pygit2.GitError):
+            raise _lost(f"commit {commit}", self._objects) from None
 
     def size(self, oid: bytes) -> int:
         """The size in bytes of an object that exists."""
@@ -173,3 +176,11 @@ class ObjectDatabase:
     def _path(self, oid: bytes) -> Path:
         name = oid.hex()
         return self._objects / name[:2] / name[2:]
+
+
+def _lost(what: str, objects: Path) -> CadreError:
+    return CadreError(
+        ErrorKind.WORKSPACE_LOST,
+        f"{what} is missing from {objects}: the run's files cannot be restored here, "
+        "start the run again",
+    )

@@ -16,9 +16,11 @@ from cadre.domain.workspaces import OpenWorkspace, Workspace
 from cadre.tools.sandbox.types import Completed, Level, Sandbox
 from cadre.tools.workspace.clone import add_worktree, base_tree, clone
 from cadre.tools.workspace.entries import show
-from cadre.tools.workspace.environment import Environment, EnvironmentMaker, checkout
+from cadre.tools.workspace.environment import Environment, EnvironmentMaker
 from cadre.tools.workspace.files import make_directory, remove_tree, write_atomic
 from cadre.tools.workspace.home import Home, Opening, SetupRecord
+from cadre.tools.workspace.ignore import literal
+from cadre.tools.workspace.leftovers import Leftovers, checkout
 from cadre.tools.workspace.objects import ObjectDatabase
 from cadre.tools.workspace.origin import Origin
 
@@ -64,7 +66,7 @@ async def open_workspace(
     draft = await asyncio.to_thread(_draft, home, base, sandbox.owner)
     made = draft / home.name
     try:
-        environment = Environment(None, b"")
+        environment = Environment(None, Leftovers())
         if request.setup:
             maker = EnvironmentMaker(sandbox, cache)
             environment = await maker.make(
@@ -139,7 +141,8 @@ def _settle(
     *,
     level: Level,
 ) -> Opened:
-    write_atomic(made / "exclude", environment.exclude)
+    write_atomic(made / "cache", b"\0".join(sorted(environment.leftovers.paths)))
+    _exclude_in_git(home, environment.leftovers)
     setup, done = None, environment.completed
     if done is not None and request.setup:
         write_atomic(made / "setup.out", done.output)
@@ -150,6 +153,7 @@ def _settle(
             total_bytes=done.total_bytes,
             timed_out=done.timed_out,
             seconds=done.seconds,
+            out_of_memory=done.out_of_memory,
         )
     opening = Opening(
         workspace=Workspace(
@@ -167,16 +171,15 @@ def _settle(
         raise CadreError(
             ErrorKind.WORKSPACE_LOST, f"{home.path} went away while it was opened; start again"
         )
-    _exclude_in_git(home)
     return found
 
 
 def _setup_notes(request: OpenWorkspace, environment: Environment, level: Level) -> tuple[str, ...]:
     notes = []
-    lines = environment.exclude.splitlines()
-    if lines:
-        names = ", ".join(show(line[1:]) for line in lines[:_SHOWN_FILES])
-        more = f" and {len(lines) - _SHOWN_FILES} more" if len(lines) > _SHOWN_FILES else ""
+    left = environment.leftovers.unnamed
+    if left:
+        names = ", ".join(show(path) for path in left[:_SHOWN_FILES])
+        more = f" and {len(left) - _SHOWN_FILES} more" if len(left) > _SHOWN_FILES else ""
         notes.append(
             f"the setup command left files that .gitignore does not name ({names}{more}); "
             "they stay out of the result"
@@ -190,8 +193,8 @@ def _setup_notes(request: OpenWorkspace, environment: Environment, level: Level)
     return tuple(notes)
 
 
-def _exclude_in_git(home: Home) -> None:
-    """Let git in the sandbox see what setup left as ignored."""
+def _exclude_in_git(home: Home, leftovers: Leftovers) -> None:
+    """Let git in the sandbox ignore what setup left."""
     path = home.repository / "info" / "exclude"
-    lines = set(path.read_bytes().splitlines()) | set(home.exclude().splitlines())
+    lines = set(path.read_bytes().splitlines()) | set(map(literal, leftovers.paths))
     write_atomic(path, b"".join(line + b"\n" for line in sorted(lines)))

@@ -6,28 +6,19 @@ whatever `.gitignore` names, unless it was in the tree before; all this is cache
 rollback may take away. A repository inside the workspace keeps its files and loses its `.git`.
 A submodule's directory is kept as the commit that it names; what lies in it is cache.
 
-No filter, line-ending conversion or attribute applies. A file is read again unless its times,
-size, inode and mode are those that were seen when it was last read, and were old enough then
-that a later change must have moved them.
+No filter, line-ending conversion or attribute applies.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cadre.tools.workspace import ignore
-from cadre.tools.workspace.entries import (
-    Signature,
-    open_directory,
-    open_file,
-    show,
-    signature_of,
-)
-from cadre.tools.workspace.loose import hash_file
+from cadre.tools.workspace.contents import Contents, Known, RefusedError
+from cadre.tools.workspace.entries import open_directory, open_file, show
 from cadre.tools.workspace.objects import (
     EXECUTABLE,
     FILE,
@@ -39,73 +30,77 @@ from cadre.tools.workspace.objects import (
     Tree,
 )
 
-MAX_FILE_BYTES = 100 * 1024 * 1024
 MAX_NEW_FILES = 50_000
 MAX_DEPTH = 128
-
-# A file's times move by the kernel's tick (10 ms at most) where they have nanoseconds at all.
-_TICK_NS = 50_000_000
-_COARSE_NS = 2_500_000_000
-
-
-class RefusedError(Exception):
-    """The workspace holds what cannot be kept; its message tells the agent what and why."""
 
 
 @dataclass
 class Seen:
     """What earlier scans of one directory found, so that the next one reads only what changed."""
 
-    files: dict[bytes, tuple[Signature, bytes]] = field(default_factory=dict)
+    files: Known = field(default_factory=dict)
     trees: dict[bytes, Tree] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """An open directory. `path` has a slash at its end, but for the root's, which is empty;
+    `hidden` is whether it is ignored, so that only what was tracked is kept."""
+
+    handle: int
+    path: bytes
+    rules: ignore.Rules
+    hidden: bool
+
+
 def scan(
-    root: Path, tracked: bytes, database: ObjectDatabase, cache_rules: bytes, seen: Seen
+    root: Path,
+    tracked: bytes,
+    database: ObjectDatabase,
+    seen: Seen,
+    cache: frozenset[bytes] = frozenset(),
 ) -> bytes:
     """Store the files below `root` as a tree and return its ID.
 
     `tracked` is the tree that it held before: what it has is kept even where it is ignored.
-    `cache_rules` are further lines of `.gitignore`. Raises RefusedError.
+    `cache` are further paths that are ignored, those of directories with a slash at their end.
+    Raises RefusedError.
     """
-    scanner = _Scanner(database, seen)
+    scanner = _Scanner(database, seen, cache)
     handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        rules = ignore.Rules(ignore.parse(cache_rules))
-        oid = scanner.directory(handle, b"", tracked, rules, hidden=False)
+        oid = scanner.directory(_Place(handle, b"", ignore.Rules(()), hidden=False), tracked)
     finally:
         os.close(handle)
-    seen.files, seen.trees = scanner.files, scanner.trees
+    seen.files, seen.trees = scanner.contents.found, scanner.trees
     return oid if oid is not None else database.write_tree({})
 
 
 class _Scanner:
-    def __init__(self, database: ObjectDatabase, seen: Seen) -> None:
+    def __init__(self, database: ObjectDatabase, seen: Seen, cache: frozenset[bytes]) -> None:
         self._database = database
-        self._seen = seen
-        self._started = time.time_ns()
+        self._known_trees = seen.trees
+        self._cache = cache
         self._new = 0
-        self.files: dict[bytes, tuple[Signature, bytes]] = {}
+        self.contents = Contents(database, seen.files)
         self.trees: dict[bytes, Tree] = {}
 
-    def directory(
-        self, handle: int, path: bytes, tracked: bytes | None, rules: ignore.Rules, *, hidden: bool
-    ) -> bytes | None:
-        """The tree of an open directory, None where nothing in it is kept.
-
-        `hidden` is whether the directory is ignored, so that only what was tracked is kept.
-        """
-        if path.count(b"/") > MAX_DEPTH:
-            raise RefusedError(f"{show(path)}: more than {MAX_DEPTH} directories deep")
+    def directory(self, place: _Place, tracked: bytes | None) -> bytes | None:
+        """The tree of a directory, None where nothing in it is kept."""
+        if place.path.count(b"/") > MAX_DEPTH:
+            raise RefusedError(f"{show(place.path)}: more than {MAX_DEPTH} directories deep")
         before = {} if tracked is None else self._tree(tracked)
-        with os.scandir(handle) as listing:
+        with os.scandir(place.handle) as listing:
             found = [entry for entry in listing if entry.name.lower() != ".git"]
-        rules = self._rules(handle, path, found, rules)
+        place = _with_own_rules(place, found)
         after: Tree = {}
         for entry in found:
-            kept = self._entry(handle, path, entry, before, rules, hidden=hidden)
+            name = os.fsencode(entry.name)
+            status = entry.stat(follow_symlinks=False)
+            keep = self._keep_directory if stat.S_ISDIR(status.st_mode) else self._keep_file
+            kept = keep(place, entry.name, status, before.get(name))
             if kept is not None:
-                after[os.fsencode(entry.name)] = kept
+                after[name] = kept
         if tracked is not None and after == before:
             oid = tracked
         elif not after:
@@ -115,99 +110,65 @@ class _Scanner:
         self.trees[oid] = after
         return oid
 
-    def _entry(
-        self,
-        handle: int,
-        parent: bytes,
-        entry: os.DirEntry[str],
-        before: Tree,
-        rules: ignore.Rules,
-        *,
-        hidden: bool,
+    def _keep_directory(
+        self, place: _Place, name: str, _status: os.stat_result, was: Entry | None
     ) -> Entry | None:
-        name = os.fsencode(entry.name)
-        path = parent + name
-        was = before.get(name)
-        status = entry.stat(follow_symlinks=False)
-        if stat.S_ISDIR(status.st_mode):
-            if was is not None and was.mode == SUBMODULE:
-                return was
-            known = was.oid if was is not None and was.mode == TREE else None
-            inside = hidden or rules.ignores(path, directory=True)
-            if inside and known is None:
-                return None
-            child = open_directory(handle, entry.name)
-            try:
-                oid = self.directory(child, path + b"/", known, rules, hidden=inside)
-            finally:
-                os.close(child)
-            return None if oid is None else Entry(TREE, oid)
-        is_tracked = was is not None and was.mode not in {TREE, SUBMODULE}
-        if not is_tracked and (hidden or rules.ignores(path, directory=False)):
+        if was is not None and was.mode == SUBMODULE:
+            return was
+        path = place.path + os.fsencode(name)
+        tracked = was.oid if was is not None and was.is_tree else None
+        hidden = (
+            place.hidden or path + b"/" in self._cache or place.rules.ignores(path, directory=True)
+        )
+        if hidden and tracked is None:
             return None
+        child = open_directory(place.handle, name)
+        try:
+            oid = self.directory(_Place(child, path + b"/", place.rules, hidden), tracked)
+        finally:
+            os.close(child)
+        return None if oid is None else Entry(TREE, oid)
+
+    def _keep_file(
+        self, place: _Place, name: str, status: os.stat_result, was: Entry | None
+    ) -> Entry | None:
+        path = place.path + os.fsencode(name)
+        if was is None or was.mode in {TREE, SUBMODULE}:
+            if self._ignores_file(place, path):
+                return None
+            self._count_new()
         if stat.S_ISLNK(status.st_mode):
-            target = os.readlink(os.fsencode(entry.name), dir_fd=handle)
+            target = os.readlink(os.fsencode(name), dir_fd=place.handle)
             return Entry(LINK, self._database.write("blob", target))
-        if stat.S_ISREG(status.st_mode):
-            mode = EXECUTABLE if status.st_mode & 0o111 else FILE
-            if (
-                was is not None
-                and stat.S_ISREG(was.mode)
-                and bool(was.mode & 0o111) == (mode == EXECUTABLE)
-            ):
-                mode = was.mode  # an old repository's 100664 stays what it is
-            self._new += not is_tracked
-            if self._new > MAX_NEW_FILES:
-                raise RefusedError(
-                    f"more than {MAX_NEW_FILES} new files; name their directory in .gitignore "
-                    "if they are not part of the work"
-                )
-            oid = self._file(handle, entry.name, path, status, was)
-            return Entry(mode, oid)
-        return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        mode = EXECUTABLE if status.st_mode & 0o111 else FILE
+        if was is not None and stat.S_ISREG(was.mode) and not (was.mode ^ mode) & 0o111:
+            mode = was.mode  # an old repository's 100664 stays what it is
+        return Entry(mode, self.contents.blob(place.handle, name, path, status, was))
 
-    def _file(
-        self, handle: int, name: str, path: bytes, status: os.stat_result, was: Entry | None
-    ) -> bytes:
-        signature = signature_of(status)
-        known = self._seen.files.get(path)
-        if known is not None and known[0] == signature:
-            self.files[path] = known
-            return known[1]
-        with open_file(handle, name) as file:
-            if status.st_size > MAX_FILE_BYTES:
-                oid = hash_file(file, status.st_size)
-                if was is None or oid != was.oid:
-                    raise _too_large(path)
-            else:
-                oid = self._database.write("blob", file.read(status.st_size))
-        if self._settled(status):
-            self.files[path] = (signature, oid)
-        return oid
+    def _ignores_file(self, place: _Place, path: bytes) -> bool:
+        return place.hidden or path in self._cache or place.rules.ignores(path, directory=False)
 
-    def _settled(self, status: os.stat_result) -> bool:
-        """Whether any change after this scan began must show in the file's times."""
-        newest = max(status.st_mtime_ns, status.st_ctime_ns)
-        margin = _TICK_NS if status.st_ctime_ns % 1_000_000 else _COARSE_NS
-        return newest < self._started - margin
+    def _count_new(self) -> None:
+        self._new += 1
+        if self._new > MAX_NEW_FILES:
+            raise RefusedError(
+                f"more than {MAX_NEW_FILES} new files; name their directory in .gitignore "
+                "if they are not part of the work"
+            )
 
     def _tree(self, oid: bytes) -> Tree:
-        known = self._seen.trees.get(oid)
+        known = self._known_trees.get(oid)
         return self._database.tree(oid) if known is None else known
 
-    def _rules(
-        self, handle: int, path: bytes, found: list[os.DirEntry[str]], rules: ignore.Rules
-    ) -> ignore.Rules:
-        for entry in found:
-            if entry.name == ".gitignore" and entry.is_file(follow_symlinks=False):
-                with open_file(handle, entry.name) as file:
-                    patterns = ignore.parse(file.read(ignore.MAX_RULES_BYTES))
-                return ignore.Rules(patterns, path, rules)
-        return rules
 
-
-def _too_large(path: bytes) -> RefusedError:
-    return RefusedError(
-        f"{show(path)} is larger than {MAX_FILE_BYTES // 1024**2} MB and cannot be kept; make it "
-        "smaller, delete it, or name it in .gitignore if it is not part of the work"
-    )
+def _with_own_rules(place: _Place, found: list[os.DirEntry[str]]) -> _Place:
+    """The same place, with its own `.gitignore` in force where that is a regular file."""
+    for entry in found:
+        if entry.name == ".gitignore" and entry.is_file(follow_symlinks=False):
+            with open_file(place.handle, entry.name) as file:
+                patterns = ignore.parse(file.read(ignore.MAX_RULES_BYTES))
+            rules = ignore.Rules(patterns, place.path, place.rules)
+            return _Place(place.handle, place.path, rules, place.hidden)
+    return place

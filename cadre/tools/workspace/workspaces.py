@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from pathlib import Path
-
-import pygit2
 
 from cadre.domain.workspaces import (
     CommitChange,
@@ -21,7 +20,7 @@ from cadre.tools.sandbox.types import Sandbox
 from cadre.tools.workspace import change, opening
 from cadre.tools.workspace.check import Checked, check
 from cadre.tools.workspace.deliver import deliver
-from cadre.tools.workspace.files import discard
+from cadre.tools.workspace.files import discard, remove_tree
 from cadre.tools.workspace.home import Home, open_home
 from cadre.tools.workspace.lease import Lease, View, begin, end_holder, find_view
 from cadre.tools.workspace.objects import ObjectDatabase, isolate_libgit2
@@ -113,16 +112,20 @@ class Workspaces:
         home = open_home(self._state, request.workspace)
         database = ObjectDatabase(home.repository)
         deliver(database, request.repo, request.workspace.base, request.commit, request.branch)
-        tree = database.repository[request.commit].peel(pygit2.Tree).id.raw
+        tree = database.commit(request.commit).tree.id.raw
         described = change.describe(database, _base_tree(home, request.workspace), tree)
         return Delivery(branch=request.branch, commit=request.commit, stat=described.stat)
 
     def _close(self, run_path: Path) -> None:
         for steps in run_path.glob("*/steps"):
             end_holder(Steps(steps).last())
-        (self._state / "trash").mkdir(parents=True, exist_ok=True)
+        trash = self._state / "trash"
+        trash.mkdir(parents=True, exist_ok=True)
         if run_path.exists():
-            discard(run_path, self._state / "trash")
+            discard(run_path, trash)
+        for left in trash.iterdir():  # by a process that still wrote to it, or by a death
+            with contextlib.suppress(OSError):
+                remove_tree(left)
         with self._lock:
             for path in [path for path in self._seen if path.is_relative_to(run_path)]:
                 del self._seen[path]
@@ -145,5 +148,4 @@ class Workspaces:
 
 
 def _base_tree(home: Home, workspace: Workspace) -> bytes:
-    database = ObjectDatabase(home.repository)
-    return database.repository[workspace.base].peel(pygit2.Tree).id.raw
+    return ObjectDatabase(home.repository).commit(workspace.base).tree.id.raw

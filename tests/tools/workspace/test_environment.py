@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cadre.domain.errors import CadreError
-from cadre.domain.workspaces import OpenWorkspace, RunCheck
+from cadre.domain.workspaces import DescribeChange, OpenWorkspace, RunCheck
 from cadre.tools.workspace import Workspaces
 
 
@@ -33,6 +33,21 @@ async def test_what_setup_makes_is_cache(new_repo, opened, workspaces, sandbox):
         env=lease.env, timeout=20,
     )  # fmt: skip
     assert (status.exit_code, status.output) == (0, b"")
+
+
+async def test_cache_stays_cache_whatever_an_agent_does_to_the_rules(new_repo, opened, workspaces):
+    repo = new_repo({".gitignore": "/env/\n", "a.txt": "a\n"})
+    opening = await opened(repo, setup="mkdir env && touch env/tool x.cfg")
+    assert opening.notes[0].startswith(
+        "the setup command left files that .gitignore does not name (x.cfg)"
+    )
+    lease = await workspaces.begin(opening.workspace, opening.workspace.snapshot, "c")
+    (lease.path / ".gitignore").write_text("!/env/\n!x.cfg\n")
+    (lease.path / "env/more").touch()
+    described = await workspaces.describe(
+        DescribeChange(workspace=opening.workspace, snapshot=await lease.snapshot(), name="d")
+    )
+    assert described.stat.files == 1
 
 
 async def test_what_setup_made_is_back_after_a_rollback(repo, opened, workspaces):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cadre.tools.workspace import RefusedError
+from cadre.tools.workspace import RefusedError, contents
 from cadre.tools.workspace import scan as scan_module
 from cadre.tools.workspace.clone import clone
 from cadre.tools.workspace.objects import ObjectDatabase
@@ -102,7 +102,7 @@ def git_tree(gitdir, directory, index):
 
 
 @settings(
-    max_examples=80,
+    max_examples=600,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -115,8 +115,8 @@ def test_a_tree_comes_back_as_it_was(gitdir, database, empty, tmp_path, listing,
     after = {**after, b".gitattributes": ("-", ATTRIBUTES)}
     write(one, before)
     write(two, after)
-    start = scan(one, empty, database, b"", Seen())
-    end = scan(two, empty, database, b"", Seen())
+    start = scan(one, empty, database, Seen())
+    end = scan(two, empty, database, Seen())
     assert end.hex() == git_tree(gitdir, two, tmp_path / "index")
     # From nothing, and from another tree.
     again.mkdir()
@@ -124,14 +124,14 @@ def test_a_tree_comes_back_as_it_was(gitdir, database, empty, tmp_path, listing,
     assert listing(again) == flat(after)
     restore(one, start, end, database)
     assert listing(one) == flat(after)
-    assert scan(one, end, database, b"", Seen()) == end
+    assert scan(one, end, database, Seen()) == end
 
 
 def test_edits_in_the_same_instant_of_the_same_size_are_seen(database, empty, tmp_path):
     file, seen, trees = tmp_path / "f", Seen(), set()
     for number in range(200):
         file.write_text(f"{number:04}")
-        trees.add(scan(tmp_path, empty, database, b"", seen))
+        trees.add(scan(tmp_path, empty, database, seen))
     assert len(trees) == 200
 
 
@@ -139,21 +139,21 @@ def test_an_edit_that_sets_the_old_times_is_seen(database, empty, tmp_path):
     file, seen = tmp_path / "f", Seen()
     file.write_text("one")
     os.utime(file, ns=(1, 1))
-    first = scan(tmp_path, empty, database, b"", seen)
+    first = scan(tmp_path, empty, database, seen)
     file.write_text("two")
     os.utime(file, ns=(1, 1))
-    assert scan(tmp_path, empty, database, b"", seen) != first
+    assert scan(tmp_path, empty, database, seen) != first
 
 
 def test_ignored_files_stay_out_unless_they_were_tracked(database, empty, tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache/kept.txt").write_text("kept")
-    tracked = scan(tmp_path, empty, database, b"", Seen())
+    tracked = scan(tmp_path, empty, database, Seen())
     (tmp_path / ".gitignore").write_text("cache/\n*.log\n")
     (tmp_path / "cache/new.txt").write_text("new")
     (tmp_path / "cache/kept.txt").write_text("changed")
     (tmp_path / "x.log").write_text("log")
-    found = {path for path, _ in database.walk(scan(tmp_path, tracked, database, b"", Seen()))}
+    found = {path for path, _ in database.walk(scan(tmp_path, tracked, database, Seen()))}
     assert found == {b".gitignore", b"cache/kept.txt"}
 
 
@@ -171,7 +171,7 @@ def test_a_strange_gitignore_does_no_harm(database, empty, tmp_path, kind):
     else:
         rules.symlink_to("/dev/zero")
     (tmp_path / "f").write_text("f")
-    found = {path for path, _ in database.walk(scan(tmp_path, empty, database, b"", Seen()))}
+    found = {path for path, _ in database.walk(scan(tmp_path, empty, database, Seen()))}
     assert b"f" in found
 
 
@@ -179,7 +179,7 @@ def test_what_is_not_a_file_is_left_out(database, empty, tmp_path):
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "empty/inner").mkdir(parents=True)
     (tmp_path / "f").write_text("f")
-    found = [path for path, _ in database.walk(scan(tmp_path, empty, database, b"", Seen()))]
+    found = [path for path, _ in database.walk(scan(tmp_path, empty, database, Seen()))]
     assert found == [b"f"]
 
 
@@ -193,27 +193,27 @@ def test_a_repository_inside_keeps_its_files(database, empty, tmp_path):
     (tmp_path / "worktree").mkdir()
     (tmp_path / "worktree/.git").write_text("gitdir: /nowhere\n")
     (tmp_path / "worktree/g").write_text("g")
-    found = [path for path, _ in database.walk(scan(tmp_path, empty, database, b"", Seen()))]
+    found = [path for path, _ in database.walk(scan(tmp_path, empty, database, Seen()))]
     assert found == [b"inner.GIT/f", b"inner.git/f", b"worktree/g"]
 
 
 def test_a_file_that_is_too_large_is_refused_by_name(database, empty, tmp_path, monkeypatch):
-    monkeypatch.setattr(scan_module, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(contents, "MAX_FILE_BYTES", 1000)
     (tmp_path / "big.bin").write_bytes(b"x" * 1001)
     with pytest.raises(RefusedError, match=r"big\.bin is larger"):
-        scan(tmp_path, empty, database, b"", Seen())
+        scan(tmp_path, empty, database, Seen())
     (tmp_path / ".gitignore").write_text("*.bin\n")
-    scan(tmp_path, empty, database, b"", Seen())
+    scan(tmp_path, empty, database, Seen())
 
 
 def test_a_large_file_of_the_base_stays(database, empty, tmp_path, monkeypatch):
     (tmp_path / "big.bin").write_bytes(b"x" * 1001)
-    tracked = scan(tmp_path, empty, database, b"", Seen())
-    monkeypatch.setattr(scan_module, "MAX_FILE_BYTES", 1000)
-    assert scan(tmp_path, tracked, database, b"", Seen()) == tracked
+    tracked = scan(tmp_path, empty, database, Seen())
+    monkeypatch.setattr(contents, "MAX_FILE_BYTES", 1000)
+    assert scan(tmp_path, tracked, database, Seen()) == tracked
     (tmp_path / "big.bin").write_bytes(b"y" * 1001)
     with pytest.raises(RefusedError):
-        scan(tmp_path, tracked, database, b"", Seen())
+        scan(tmp_path, tracked, database, Seen())
 
 
 def test_too_many_new_files_are_refused(database, empty, tmp_path, monkeypatch):
@@ -221,7 +221,7 @@ def test_too_many_new_files_are_refused(database, empty, tmp_path, monkeypatch):
     for number in range(11):
         (tmp_path / str(number)).touch()
     with pytest.raises(RefusedError, match="more than 10 new files"):
-        scan(tmp_path, empty, database, b"", Seen())
+        scan(tmp_path, empty, database, Seen())
 
 
 def test_a_deep_pit_of_directories_is_refused(database, empty, tmp_path):
@@ -229,7 +229,7 @@ def test_a_deep_pit_of_directories_is_refused(database, empty, tmp_path):
     deep.mkdir(parents=True)
     (deep / "f").touch()
     with pytest.raises(RefusedError, match="directories deep"):
-        scan(tmp_path, empty, database, b"", Seen())
+        scan(tmp_path, empty, database, Seen())
 
 
 def test_restoring_follows_no_link_out_of_the_directory(database, empty, tmp_path):
@@ -238,7 +238,7 @@ def test_restoring_follows_no_link_out_of_the_directory(database, empty, tmp_pat
         place.mkdir()
     (source / "d").mkdir()
     (source / "d/f").write_text("new")
-    tree = scan(source, empty, database, b"", Seen())
+    tree = scan(source, empty, database, Seen())
     (outside / "f").write_text("outside")
     (target / "d").symlink_to(outside)
     restore(target, None, tree, database)

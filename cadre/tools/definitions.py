@@ -16,12 +16,13 @@ import pygit2
 from pygit2.enums import FileMode
 
 from cadre.domain.agent_file import parse_agent_file
-from cadre.domain.agents import AgentDefinition
-from cadre.domain.errors import CadreError
+from cadre.domain.agents import AgentDefinition, Role
+from cadre.domain.errors import CadreError, ErrorKind
 from cadre.domain.frontmatter import MAX_BYTES, malformed, shown
 from cadre.tools.workspace.objects import isolate_libgit2
 from cadre.tools.workspace.origin import Origin
 
+BUILT_IN = "built-in"
 AGENTS_DIRECTORY = ".claude/agents"
 CONVENTIONS = ("CLAUDE.md", ".claude/CLAUDE.md")
 MAX_AGENT_FILES = 50
@@ -53,7 +54,7 @@ def built_in_definitions() -> dict[str, AgentDefinition]:
     for file in (importlib.resources.files("cadre") / "agents").iterdir():
         if file.name.endswith(".md"):
             definition = parse_agent_file(file.read_bytes(), f"cadre/agents/{file.name}")
-            found[definition.name] = definition.model_copy(update={"source": "built-in"})
+            found[definition.name] = definition.model_copy(update={"source": BUILT_IN})
     return found
 
 
@@ -69,6 +70,33 @@ def read_repository(repo: str, base: str) -> RepositoryFiles:
     _read_agents(origin.repository, tree, files)
     _read_conventions(origin.repository, tree, files)
     return files
+
+
+def choose(
+    role: Role, name: str, files: RepositoryFiles, *, trust_repo: bool = False
+) -> AgentDefinition:
+    """The definition `name` for `role`: the repository's own where it may, else the built-in one.
+
+    A locked role is filled by the repository's own only where the user trusts it. Raises
+    CadreError(WRONG_INPUT) for an unknown name, or where the repository's file is malformed.
+    """
+    own = files.definitions.get(name) or files.malformed.get(name)
+    if own is not None and (trust_repo or not role.locked):
+        if isinstance(own, CadreError):
+            raise own
+        return own
+    built_in = built_in_definitions()
+    if name in built_in:
+        return built_in[name]
+    there = {*built_in, *(() if own is not None else files.definitions)}
+    why = f"unknown agent {shown(name)!r} for the role {role.name}"
+    if own is not None:
+        why = (
+            f"the repository's own agent {shown(name)!r} may not fill the locked role "
+            f"{role.name} (--trust-repo lets it in)"
+        )
+    choice = shown(", ".join(sorted(there)), 1000)
+    raise CadreError(ErrorKind.WRONG_INPUT, f"{why}: there are {choice}")
 
 
 def _read_agents(opened: pygit2.Repository, tree: pygit2.Tree, files: RepositoryFiles) -> None:

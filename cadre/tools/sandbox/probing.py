@@ -50,15 +50,28 @@ def probe(
     read_only: Sequence[Path] = (),
     limits: Limits | None = None,
     levels: Sequence[Level] = (Level.BWRAP, Level.LANDLOCK),
+    programs: Sequence[str] | None = None,
 ) -> ProbeResult:
     """Try `levels` from the strongest on, each with a real command; takes well under a second.
 
     `read_only` are more directories that commands see, such as toolchains: at their own paths,
-    and their `bin` first on PATH.
+    and their `bin` first on PATH. `programs` are the bubblewraps to try: by default the system's,
+    which its access rules may know, then the one that comes with Cadre.
     """
+    try:
+        host = Host.find(read_only)
+    except FileNotFoundError as error:
+        nothing = NoSandbox((str(error),))
+        return ProbeResult(Level.NONE, nothing.reasons, nothing, nothing)
+    candidates = Candidates(
+        host=host,
+        limits=limits or Limits(),
+        levels=levels,
+        programs=tuple(_programs()) if programs is None else programs,
+    )
     # In a thread with a loop of its own, so that it can be called with or without one.
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, _probe(read_only, limits or Limits(), levels)).result()
+        return pool.submit(asyncio.run, _probe(candidates)).result()
 
 
 def open_sandbox(result: ProbeResult, *, insecure: bool = False) -> Sandbox:
@@ -67,11 +80,10 @@ def open_sandbox(result: ProbeResult, *, insecure: bool = False) -> Sandbox:
     return result.unconfined if result.level is Level.NONE and insecure else result.sandbox
 
 
-async def _probe(read_only: Sequence[Path], limits: Limits, levels: Sequence[Level]) -> ProbeResult:
-    host = Host.find(read_only)
-    unconfined = LandlockSandbox.unconfined(host, limits)
+async def _probe(candidates: Candidates) -> ProbeResult:
+    unconfined = LandlockSandbox.unconfined(candidates.host, candidates.limits)
     reasons: dict[Level, str] = {}
-    for sandbox in _candidates(host, limits, levels):
+    for sandbox in candidates:
         reason = await _trial(sandbox)
         if reason is None:
             above = tuple(text for level, text in reasons.items() if level is not sandbox.level)
@@ -82,17 +94,25 @@ async def _probe(read_only: Sequence[Path], limits: Limits, levels: Sequence[Lev
     return ProbeResult(Level.NONE, said, NoSandbox(said), unconfined)
 
 
-def _candidates(host: Host, limits: Limits, levels: Sequence[Level]) -> Iterator[Sandbox]:
-    if Level.BWRAP in levels:
-        namespaces = UserNamespaces() if os.geteuid() == 0 else None
-        for program in _programs():
-            yield BwrapSandbox(program, host, limits, namespaces)
-    if Level.LANDLOCK in levels:
-        yield LandlockSandbox(host, limits)
+@dataclass(frozen=True)
+class Candidates:
+    """The sandboxes to try, strongest first."""
+
+    host: Host
+    limits: Limits
+    levels: Sequence[Level]
+    programs: Sequence[str]
+
+    def __iter__(self) -> Iterator[Sandbox]:
+        if Level.BWRAP in self.levels:
+            namespaces = UserNamespaces() if os.geteuid() == 0 else None
+            for program in self.programs:
+                yield BwrapSandbox(program, self.host, self.limits, namespaces)
+        if Level.LANDLOCK in self.levels:
+            yield LandlockSandbox(self.host, self.limits)
 
 
 def _programs() -> Iterator[str]:
-    """The system's bubblewrap, which its access rules may know, then the one that we carry."""
     if (system := shutil.which("bwrap")) is not None:
         yield system
     try:
