@@ -8,6 +8,10 @@ from decimal import Decimal
 from cadre.domain.budget import Spent
 from cadre.domain.runs import AgentLine, RunResult, RunStatus
 
+# Temporal's UI gives a table's cells no margin: an em space, kept from being trimmed by a
+# zero-width space behind it.
+MARGIN = "\u2003\u200b"
+
 
 def usd(amount: Decimal) -> str:
     """US dollars for people: cents, or as many digits as a small amount needs."""
@@ -34,15 +38,18 @@ def spent_line(spent: Spent) -> str:
 
 def agents_table(lines: Iterable[AgentLine], working: Iterable[str] = ()) -> str:
     """A Markdown table of a run's agents, ended ones first."""
-    rows = ["| agent | state | model | turns | cost |", "|---|---|---|---:|---:|"]
+    rows = [_row("agent", "state", "model", "turns", "cost"), "|---|---|---|---:|---:|"]
     for line in lines:
         state = f"{line.state.value}: {line.why}" if line.why else line.state.value
         rows.append(
-            f"| {line.agent_id} | {cell(state)} | {line.model} | {line.turns} "
-            f"| {usd(line.spent.cost_usd)} |"
+            _row(line.agent_id, cell(state), line.model, line.turns, usd(line.spent.cost_usd))
         )
-    rows += [f"| {agent_id} | **working** | | | |" for agent_id in working]
+    rows += [_row(agent_id, "**working**", "", "", "") for agent_id in working]
     return "\n".join(rows)
+
+
+def _row(*cells: object) -> str:
+    return "|" + "|".join(f" {each}{MARGIN}" for each in cells) + "|"
 
 
 def run_details(
@@ -58,10 +65,13 @@ def result_details(result: RunResult) -> str:
     parts = [f"### {result.status.value}", result.summary]
     if result.delivery:
         stat = result.delivery.stat
+        files = "1 file" if stat.files == 1 else f"{stat.files} files"
         parts.append(
-            f"Branch `{result.delivery.branch}`: {stat.files} files, "
-            f"+{stat.insertions} −{stat.deletions}"
+            f"Branch `{result.delivery.branch}`: {files}, +{stat.insertions} −{stat.deletions}"
         )
+    for when, check in (("before", result.check_before), ("after", result.check_after)):
+        if check is not None:
+            parts.append(f"Check {when}: {'passes' if check.passed else 'fails'}")
     parts += [f"- **{f.severity.value}** {f.path}: {cell(f.message)}" for f in result.findings]
     parts += [agents_table(result.agents), spent_line(result.spent)]
     parts += [f"- {cell(note)}" for note in result.notes]
