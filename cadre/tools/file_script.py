@@ -26,6 +26,7 @@ MAX_TEXT_BYTES = 100_000
 MAX_EDIT_BYTES = 16 << 20
 PIECE = 1 << 16
 AROUND = 4  # lines
+MAX_REGION_LINES = 40
 
 
 class Refused(Exception):  # noqa: N818 - no error of the program's
@@ -35,8 +36,7 @@ class Refused(Exception):  # noqa: N818 - no error of the program's
 def resolve(request: Request, *, change: bool = False) -> tuple[str, str]:
     """Where the file is, links followed, and its name from the workspace's root."""
     root, given = os.path.realpath(request["root"]), request["file_path"]
-    if given.startswith("/workspace/"):
-        given = given.removeprefix("/workspace/")
+    given = given.removeprefix("/workspace/")
     path = os.path.realpath(os.path.join(root, given))
     if path != root and not path.startswith(root + "/"):
         raise Refused(f"{given} is outside the workspace {root}, which is all there is.")
@@ -163,15 +163,12 @@ def near(text: str, old: str) -> str:
 
 def region(text: str, start: int, end: int) -> str:
     """The numbered lines around a change."""
-    first = text.count("\n", 0, start)
-    last = text.count("\n", 0, end)
-    lines = text.split("\n")
-    begin = max(0, first - AROUND)
-    numbered = [
-        f"{begin + n + 1:6}\t{line.rstrip(chr(13))[:MAX_LINE_CHARS]}"
-        for n, line in enumerate(lines[begin : min(last + 1 + AROUND, begin + 200)])
-    ]
-    return "\n".join(numbered).encode("utf-8", "replace").decode()
+    begin = max(0, text.count("\n", 0, start) - AROUND)
+    behind = min(text.count("\n", 0, end) + 1 + AROUND, begin + MAX_REGION_LINES)
+    lines = text.split("\n")[begin:behind]
+    return "\n".join(
+        f"{n:6}\t{line.rstrip(chr(13))[:MAX_LINE_CHARS]}" for n, line in enumerate(lines, begin + 1)
+    )
 
 
 def replace(path: str, content: bytes, mode: int) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from cadre.tools.tool import Text, Tool, ToolContext, ToolInput, ToolOutput
 
+WORKSPACE = "/workspace"
 TIMEOUT_SECONDS = 60
 OUTPUT_LIMIT = 30_000
 # More than is shown, since only whole lines of the head are.
@@ -74,7 +75,7 @@ async def _glob(request: GlobInput, context: ToolContext) -> ToolOutput:
     where = inside(request.path or ".", context.root)
     if where is None:
         return _outside(request.path)
-    below = posixpath.join(context.root, where)
+    below = posixpath.normpath(posixpath.join(context.root, where))
     pattern = request.pattern.removeprefix(below + "/").removeprefix("./")
     if pattern.startswith(("/", "../")):
         return _outside(request.pattern)
@@ -151,6 +152,8 @@ def inside(path: str, root: str) -> str | None:
 
     Where links lead is the sandbox's affair.
     """
+    if path.startswith(f"{WORKSPACE}/"):  # also where the agent is told another path
+        path = path.removeprefix(f"{WORKSPACE}/")
     relative = posixpath.relpath(posixpath.join(root, path), root)
     return None if relative == ".." or relative.startswith("../") else relative
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cadre.tools.sandbox import seccomp
-from cadre.tools.sandbox.host import ETC, GROUP, HOSTS, INSIDE_ID, PASSWD, RESOLV, SYSTEM_DIRS, Host
+from cadre.tools.sandbox.child import Launch
+from cadre.tools.sandbox.descriptors import Descriptors
+from cadre.tools.sandbox.host import INSIDE_ID, Host
 from cadre.tools.sandbox.memory import prefer_as_victim
 from cadre.tools.sandbox.ownership import require_workspace
-from cadre.tools.sandbox.process import Launch, memory_file, supervise
+from cadre.tools.sandbox.process import supervise, turn
+from cadre.tools.sandbox.seccomp import compile_filter
 from cadre.tools.sandbox.types import OUTPUT_LIMIT, Completed, Level, Limits, Mount
 from cadre.tools.sandbox.userns import UserNamespaces
-
-WORKSPACE = "/workspace"
-RIPGREP = "/opt/cadre/rg"
-SHARED_MEMORY = 64 << 20
+from cadre.tools.sandbox.view import RIPGREP, WORKSPACE, environment, system, work
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,7 @@ class BwrapSandbox:
     ) -> Completed:
         """See `Sandbox.run`."""
         require_workspace(workspace)
+        await turn()
 
         def started(pid: int) -> None:
             prefer_as_victim(pid)
@@ -70,24 +69,26 @@ class BwrapSandbox:
                 on_start(pid)
 
         with contextlib.ExitStack() as stack:
-            files = _Files(stack)
-            user = self._user(stack, files)
-            view = [
-                *self._system(files, network=network),
-                *_workspace(workspace, mounts, writable=writable),
-                *self._environment(env),
+            descriptors = stack.enter_context(Descriptors())
+            user = self._user(stack, descriptors)
+            seccomp = compile_filter(local_sockets=not network)
+            confine = [
+                *_isolation(network=network),
+                *user.outside,
+                *system(self.host, self.limits, descriptors, network=network),
+                *work(workspace, mounts, writable=writable),
+                *environment(self.host, env),
+                *("--seccomp", str(descriptors.give(seccomp)), "--"),
+                *user.inside,
+                *_limited(self.limits),
+                *argv,
             ]
-            confine = [*_isolation(network=network), *user.outside, *view]
-            confine += files.given("--seccomp", seccomp.compile_filter(local_sockets=not network))
-            command = [*user.inside, *_limited(self.limits), *argv]
             launch = Launch(
-                argv=lambda status: [
-                    self.program, "--json-status-fd", str(status), *confine, "--", *command,
-                ],
-                descriptors=files.descriptors,
+                argv=lambda status: [self.program, "--json-status-fd", str(status), *confine],
+                descriptors=descriptors,
                 memory=self.limits.memory,
-                stdin=stdin,
-            )  # fmt: skip
+                stdin=stdin or b"",
+            )
             return await supervise(
                 launch,
                 timeout=timeout,
@@ -96,11 +97,11 @@ class BwrapSandbox:
                 on_output=on_output,
             )
 
-    def _user(self, stack: contextlib.ExitStack, files: _Files) -> _User:
+    def _user(self, stack: contextlib.ExitStack, descriptors: Descriptors) -> _User:
         if self.namespaces is None:
             ids = ("--uid", str(INSIDE_ID), "--gid", str(INSIDE_ID))
             return _User(["--unshare-user", "--disable-userns", *ids], [])
-        namespace = stack.enter_context(self.namespaces.lend())
+        namespace = descriptors.lend(stack.enter_context(self.namespaces.lend()))
         # Root of the namespace sets the sandbox up; setpriv leaves it for good.
         keep = ("SETUID", "SETGID", "SETPCAP", "DAC_READ_SEARCH")
         capabilities = [word for c in keep for word in ("--cap-add", f"CAP_{c}")]
@@ -108,34 +109,7 @@ class BwrapSandbox:
             "setpriv", f"--reuid={INSIDE_ID}", f"--regid={INSIDE_ID}", "--clear-groups",
             "--inh-caps=-all", "--bounding-set=-all", "--",
         ]  # fmt: skip
-        return _User(["--userns", files.lent(namespace), *capabilities], drop)
-
-    def _system(self, files: _Files, *, network: bool) -> Iterator[str]:
-        for directory in SYSTEM_DIRS:
-            path = Path(directory)
-            if path.is_symlink():
-                yield from ("--symlink", str(path.readlink()), directory)
-            elif path.is_dir():
-                yield from _bind("--ro-bind", path, directory)
-        yield from ("--dev", "/dev", *_tmpfs("/dev/shm", SHARED_MEMORY))  # noqa: S108
-        yield from ("--remount-ro", "/dev", "--proc", "/proc")
-        yield from _tmpfs("/tmp", self.limits.temporary)  # noqa: S108
-        yield from ("--dir", "/var", "--symlink", "/tmp", "/var/tmp", "--dir", "/etc")  # noqa: S108
-        for source in (*ETC, *([RESOLV] if network else [])):
-            if (path := Path(source).resolve()).exists():
-                yield from _bind("--ro-bind", path, source)
-        for text, target in ((PASSWD, "passwd"), (GROUP, "group"), (HOSTS, "hosts")):
-            yield from ("--perms", "0644")
-            yield from files.given("--ro-bind-data", text.encode(), f"/etc/{target}")
-        for path in self.host.read_only():
-            yield from _bind("--ro-bind", path, str(path))
-        yield from _bind("--ro-bind", self.host.ripgrep, RIPGREP)
-
-    def _environment(self, extra: Mapping[str, str] | None) -> Iterator[str]:
-        yield "--clearenv"
-        programs = [str(Path(RIPGREP).parent)]
-        for name, value in self.host.environment("/tmp", programs, extra).items():  # noqa: S108
-            yield from ("--setenv", name, value)
+        return _User(["--userns", str(namespace), *capabilities], drop)
 
 
 @dataclass(frozen=True)
@@ -146,53 +120,12 @@ class _User:
     inside: Sequence[str]
 
 
-class _Files:
-    """Descriptors that bubblewrap reads from, closed with the stack."""
-
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._stack = stack
-        self.descriptors: list[int] = []
-
-    def given(self, option: str, data: bytes, *rest: str) -> list[str]:
-        """The arguments that hand over `data`."""
-        fd = memory_file(data)
-        self._stack.callback(os.close, fd)
-        return [option, self.lent(fd), *rest]
-
-    def lent(self, fd: int) -> str:
-        """Pass on a descriptor that another owns."""
-        self.descriptors.append(fd)
-        return str(fd)
-
-
 def _isolation(*, network: bool) -> Iterator[str]:
     yield from ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
     if not network:
         yield "--unshare-net"
     yield from ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
     yield from ("--hostname", "cadre")
-
-
-def _workspace(workspace: Path, mounts: Sequence[Mount], *, writable: bool) -> Iterator[str]:
-    yield from _bind("--bind" if writable else "--ro-bind", workspace, WORKSPACE)
-    git = workspace / ".git"
-    if writable and git.exists() and not git.is_symlink():
-        # Commands can read the repository, but neither change nor replace what leads to it.
-        yield from _bind("--ro-bind", git, f"{WORKSPACE}/.git")
-    for mount in mounts:
-        yield from _bind("--bind" if mount.writable else "--ro-bind", mount.source, mount.target)
-    yield from ("--chdir", WORKSPACE, "--remount-ro", "/")
-
-
-def _bind(option: str, source: Path, target: str) -> Iterator[str]:
-    # Parents that bubblewrap makes by itself are closed to an unprivileged user.
-    for parent in reversed(Path(target).parents[:-1]):
-        yield from ("--dir", str(parent))
-    yield from (option, str(source), target)
-
-
-def _tmpfs(target: str, size: int) -> Iterator[str]:
-    yield from ("--size", str(size), "--perms", "1777", "--tmpfs", target)
 
 
 def _limited(limits: Limits) -> Iterator[str]:

@@ -20,9 +20,11 @@ from typing import Any
 
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.tools.sandbox import seccomp
+from cadre.tools.sandbox.child import Launch
+from cadre.tools.sandbox.descriptors import Descriptors
 from cadre.tools.sandbox.host import ETC, RESOLV, SYSTEM_DIRS, UNPRIVILEGED_ID, Host
 from cadre.tools.sandbox.ownership import give, require_workspace
-from cadre.tools.sandbox.process import Launch, memory_file, supervise
+from cadre.tools.sandbox.process import supervise, turn
 from cadre.tools.sandbox.types import OUTPUT_LIMIT, Completed, Level, Limits, Mount
 
 CREATE_RULESET, ASK_VERSION = 444, 1
@@ -100,6 +102,7 @@ class LandlockSandbox:
                 "landlock among its security modules)",
             )
         require_workspace(workspace)
+        await turn()
         temporary = tempfile.mkdtemp(prefix="cadre-")
         try:
             give(Path(temporary), self.owner)
@@ -107,26 +110,23 @@ class LandlockSandbox:
             spec["writable" if writable else "readable"].append(spec["cwd"])
             for mount in mounts:
                 spec["writable" if mount.writable else "readable"].append(str(mount.source))
-            launch = self._launch(spec, stdin)
-            try:
+            with Descriptors() as descriptors:
                 return await supervise(
-                    launch,
+                    self._launch(spec, descriptors, stdin or b""),
                     timeout=timeout,
                     output_limit=output_limit,
                     on_start=on_start,
                     on_output=on_output,
                 )
-            finally:
-                os.close(launch.descriptors[0])
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def _launch(self, spec: dict[str, Any], stdin: bytes | None) -> Launch:
-        fd = memory_file(marshal.dumps(spec))
-        program = [self.python, "-I", "-S", "-c", START, str(fd)]
+    def _launch(self, spec: dict[str, Any], descriptors: Descriptors, stdin: bytes) -> Launch:
+        given = str(descriptors.give(marshal.dumps(spec)))
+        program = [self.python, "-I", "-S", "-c", START, given]
         return Launch(
             argv=lambda status: [*program, str(status), PACKAGE_ROOT],
-            descriptors=[fd],
+            descriptors=descriptors,
             memory=self.limits.memory,
             stdin=stdin,
         )

@@ -1,42 +1,30 @@
-"""One confined command, from its start until nothing of its process tree is left.
-
-Every launcher (bubblewrap, or ours for Landlock) reports the same way: it writes JSON lines to a
-status descriptor, `child-pid` once the tree's root process exists and `exit-code` when the
-command ended. Killing the launcher makes the root process end the tree, and the root process is
-the last one to go. So its end, not the launcher's, says that nothing can write any more.
-"""
+"""One confined command, from its start until nothing of its process tree is left."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from weakref import WeakKeyDictionary
 
 from cadre.domain.errors import CadreError, ErrorKind
+from cadre.tools.sandbox.child import Launch, Process
 from cadre.tools.sandbox.memory import over_limit
 from cadre.tools.sandbox.output import HeadTail
 from cadre.tools.sandbox.types import Completed
 
-# How long the tree may take to go once its launcher is dead.
-GRACE_SECONDS = 1.5
-PIECE = 64 * 1024
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
-@dataclass(frozen=True)
-class Launch:
-    """How to start a launcher. `argv` is made from its status descriptor; `descriptors` are
-    what else it inherits; `memory` bounds the whole tree, in bytes."""
+async def turn() -> None:
+    """Wait for a round of the event loop in which no other command starts.
 
-    argv: Callable[[int], Sequence[str]]
-    descriptors: Sequence[int]
-    memory: int
-    stdin: bytes | None = None
+    Starting one holds the loop up for milliseconds. With one in each round there is room for what
+    else waits, such as heartbeats, when hundreds start together.
+    """
+    async with _gates.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        await asyncio.sleep(0)
 
 
 async def supervise(
@@ -92,122 +80,3 @@ async def _uninterrupted(work: Coroutine[None, None, None]) -> None:
     task.result()
     if cancelled is not None:
         raise cancelled
-
-
-class Process:
-    """A started launcher. It must be started on the event loop's thread, because the kernel ends
-    the tree together with the thread that started it."""
-
-    def __init__(
-        self, launch: Launch, output: HeadTail, on_output: Callable[[bytes], None] | None
-    ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._output, self._on_output = output, on_output
-        self._said = b""
-        self._pidfds: list[int] = []
-        self._out, out = os.pipe()
-        self._status, status = os.pipe()
-        stdin = _stdin(launch.stdin)
-        try:
-            self._popen = subprocess.Popen(
-                launch.argv(status),
-                stdin=stdin,
-                stdout=out,
-                stderr=out,
-                env={},
-                cwd="/",
-                start_new_session=True,  # a terminal's Ctrl-C is for the engine alone
-                pass_fds=[status, *launch.descriptors],
-            )
-        except OSError as error:
-            os.close(self._out)
-            os.close(self._status)
-            raise CadreError(ErrorKind.NO_SANDBOX, f"the sandbox did not start: {error}") from error
-        finally:
-            for fd in (out, status, stdin):
-                os.close(fd)
-        self.launcher = self._ended(os.pidfd_open(self.pid))
-        self._root: asyncio.Future[None] | None = None
-        self._closed: asyncio.Future[None] = self._loop.create_future()
-        for fd, reader in ((self._out, self._read_output), (self._status, self._read_status)):
-            os.set_blocking(fd, False)
-            self._loop.add_reader(fd, reader)
-
-    @property
-    def pid(self) -> int:
-        """The launcher's process ID."""
-        return self._popen.pid
-
-    @property
-    def returncode(self) -> int:
-        """How the launcher itself ended; known after `end`."""
-        return self._popen.returncode
-
-    @property
-    def exit_code(self) -> int | None:
-        """The command's exit status, None where it never ran or was killed."""
-        return self._reported("exit-code")
-
-    async def end(self) -> None:
-        """Kill what is left and return when it is gone, and its output read."""
-        self._popen.kill()
-        await self.launcher
-        self._popen.wait()
-        self._read_status()
-        rest = {future for future in (self._root, self._closed) if future is not None}
-        await asyncio.wait(rest, timeout=GRACE_SECONDS)
-        for fd in (self._out, self._status, *self._pidfds):
-            self._loop.remove_reader(fd)
-            os.close(fd)
-
-    def _ended(self, pidfd: int) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._pidfds.append(pidfd)
-
-        def ready() -> None:
-            self._loop.remove_reader(pidfd)
-            future.set_result(None)
-
-        self._loop.add_reader(pidfd, ready)
-        return future
-
-    def _read_output(self) -> None:
-        data = os.read(self._out, PIECE)
-        if not data:
-            self._loop.remove_reader(self._out)
-            self._closed.set_result(None)
-            return
-        self._output.feed(data)
-        if self._on_output is not None:
-            self._on_output(data)
-
-    def _read_status(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._status, PIECE):
-                self._said += data
-            self._loop.remove_reader(self._status)
-        pid = self._reported("child-pid")
-        if self._root is None and pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._root = self._ended(os.pidfd_open(pid))
-
-    def _reported(self, name: str) -> int | None:
-        for line in self._said.splitlines(keepends=True):
-            if line.endswith(b"\n") and name in (report := json.loads(line)):
-                return int(report[name])
-        return None
-
-
-def _stdin(data: bytes | None) -> int:
-    if data is None:
-        return os.open("/dev/null", os.O_RDONLY)
-    return memory_file(data)
-
-
-def memory_file(data: bytes) -> int:
-    """A descriptor from which `data` can be read."""
-    fd = os.memfd_create("cadre")
-    with open(fd, "wb", closefd=False) as file:
-        file.write(data)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd

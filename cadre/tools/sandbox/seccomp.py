@@ -25,6 +25,7 @@ DENIED_WITHOUT_NAMESPACES = (
 SIGNALS = ("kill", "tkill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 
 NETWORK = (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+UNKNOWN = -1
 FAMILIES = 64  # more than the kernel knows
 NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* flag of clone(2)
 TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
@@ -57,7 +58,9 @@ def compile_filter(
 
     def deny(names: tuple[str, ...]) -> None:
         for name in names:
-            program.add_rule(refuse, name)
+            # A library that is older than a system call does not know it by name.
+            if bpf.resolve_syscall(bpf.Arch.NATIVE, name) != UNKNOWN:
+                program.add_rule(refuse, name)
 
     deny(DENIED)
     for mask in _bits(NEW_NAMESPACES):

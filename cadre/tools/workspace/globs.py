@@ -33,7 +33,7 @@ def compile_glob(pattern: bytes) -> re.Pattern[bytes]:
         return _NEVER
     runs: list[list[bytes]] = [[]]
     for segment in segments:
-        if segment == b"**" and len(segments) > 1:
+        if segment == b"**":
             if len(runs) == 1 or runs[-1]:
                 runs.append([])
             continue
@@ -125,7 +125,7 @@ def _bracket(glob: bytes, start: int) -> tuple[bytes, int] | None:
             if position + 1 == len(glob):
                 return None
             high, position = _member(glob, position + 1)
-        members |= set(range(low, high + 1))
+        members |= {low, *range(low, high + 1)}
     return None
 
 

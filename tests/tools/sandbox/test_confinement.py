@@ -196,7 +196,7 @@ import ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)
 for name, *arguments in (
     ("ptrace", 0, 0, 0, 0), ("unshare", 0x10000000), ("keyctl", 0, 0), ("setns", 0, 0),
-    ("process_vm_readv", 1, 0, 0, 0, 0, 0), ("syscall", 425, 1, 0), ("syscall", 321, 0, 0, 0),
+    ("process_vm_readv", 1, 0, 0, 0, 0, 0), ("syscall", 425, 1, 0),
 ):
     if not hasattr(libc, name):
         continue

@@ -66,7 +66,7 @@ async def test_usual_programs_work(sh, level):
 
 
 async def test_a_timeout_ends_the_whole_tree(sh, marker, marked):
-    done = await sh(FAMILY.format(marker) + "sleep 1000", timeout=3)
+    done = await sh(FAMILY.format(marker) + "sleep 1000", timeout=5)
     assert b"ready" in done.output
     assert done.timed_out
     assert done.exit_code == 128 + signal.SIGKILL

@@ -47,7 +47,7 @@ def witness(tmp_path_factory):
     return ask
 
 
-@settings(max_examples=8000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lines=LINES, paths=PATHS)
 def test_the_same_files_are_ignored_as_by_git(witness, lines, paths):
     # Git's shortcut for literal prefixes makes `a**/b` match more than its documentation says,

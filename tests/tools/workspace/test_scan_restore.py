@@ -102,7 +102,7 @@ def git_tree(gitdir, directory, index):
 
 
 @settings(
-    max_examples=600,
+    max_examples=80,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

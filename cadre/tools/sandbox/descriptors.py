@@ -1,0 +1,41 @@
+"""Open descriptors that a child process inherits."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+
+
+class Descriptors:
+    """What a child inherits. Leaving the context closes what was made here, not what was lent."""
+
+    def __init__(self) -> None:
+        self._made: list[int] = []
+        self.all: list[int] = []
+
+    def give(self, data: bytes) -> int:
+        """A descriptor from which `data` can be read."""
+        fd = os.memfd_create("cadre")
+        self._made.append(self.lend(fd))
+        with open(fd, "wb", closefd=False) as file:
+            file.write(data)
+        os.lseek(fd, 0, os.SEEK_SET)
+        return fd
+
+    def lend(self, fd: int) -> int:
+        """Pass on a descriptor that stays open here."""
+        self.all.append(fd)
+        return fd
+
+    def __enter__(self) -> Descriptors:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for fd in self._made:
+            os.close(fd)
+        self._made.clear()
