@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cadre.domain.agents import Agent, Role
 from cadre.domain.base import Value
@@ -17,7 +17,7 @@ from cadre.domain.turns import ContextItem
 from cadre.domain.workspaces import CheckResult, Delivery, Workspace
 
 # A run's ID is a branch name, a directory, and the prefix of its agents' workflow IDs.
-RUN_ID_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
+RUN_ID_PATTERN = r"^[a-z0-9](?:[a-z0-9_-]|\.[a-z0-9_-]){0,62}$"
 TASK_QUEUE = "cadre"
 
 
@@ -150,7 +150,7 @@ class Ending(Value):
 class RunInput(Value):
     """What every pattern takes. The command line derives its options from these fields."""
 
-    run: str = Field(pattern=RUN_ID_PATTERN, description="The run's ID.")
+    run: str = Field(pattern=RUN_ID_PATTERN, max_length=64, description="The run's ID.")
     task: str = Field(min_length=1, max_length=16_000, description="What shall be done.")
     repo: str = Field(description="Path of the repository.")
     base: str = Field(default="HEAD", description="Commit, branch or tag to start from.")
@@ -168,6 +168,13 @@ class RunInput(Value):
     trust_repo: bool = Field(
         default=False, description="Let the repository's own definitions fill locked roles."
     )
+
+    @field_validator("run")
+    @classmethod
+    def _is_a_branch(cls, run: str) -> str:
+        if run.endswith(".lock"):
+            raise ValueError("git refuses a branch that ends in .lock")
+        return run
 
     def cast(self) -> tuple[tuple[Role, str], ...]:
         """The roles of the pattern, each with the name of the definition that shall fill it."""

@@ -194,5 +194,7 @@ class Script:
             workflows=WORKFLOWS,
             activities=self.activities,
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+            # A fault in a workflow ends its test instead of being tried again for ever.
+            workflow_failure_exception_types=[Exception],
         ):
             yield

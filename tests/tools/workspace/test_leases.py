@@ -247,7 +247,8 @@ asyncio.run(main())
 def worker(state, workspace):
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER, str(state), workspace.model_dump_json()],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         yield process
