@@ -158,6 +158,11 @@ async def _input_of(client: Client, found: Found) -> dict[str, object] | None:
 
 async def worker_polls(client: Client, settings: Settings) -> bool:
     """Whether a worker has asked for work within the last minute or so."""
+    return bool(await polling_workers(client, settings))
+
+
+async def polling_workers(client: Client, settings: Settings) -> list[str]:
+    """The workers that have asked for work within the last minute or so, by their identities."""
     described = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
@@ -166,4 +171,8 @@ async def worker_polls(client: Client, settings: Settings) -> bool:
         )
     )
     oldest = datetime.now(UTC) - POLL_AGE
-    return any(p.last_access_time.ToDatetime(tzinfo=UTC) > oldest for p in described.pollers)
+    return sorted(
+        poller.identity
+        for poller in described.pollers
+        if poller.last_access_time.ToDatetime(tzinfo=UTC) > oldest
+    )

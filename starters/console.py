@@ -65,8 +65,12 @@ def _status(app: typer.Typer, name: str, arguments: list[str]) -> int:
 def run_async(work: Coroutine[Any, Any, T], interrupted: Callable[[], str] | None = None) -> T:
     """Run `work`, which talks to Temporal. Ctrl-C ends it, says what `interrupted` says, and exits
     with status 130."""
+    from temporalio.runtime import Runtime, TelemetryConfig  # noqa: PLC0415
     from temporalio.service import RPCError  # noqa: PLC0415
 
+    # Its own log lines would go to standard output, into the JSON and the live picture.
+    silent = Runtime(telemetry=TelemetryConfig(logging=None))
+    Runtime.set_default(silent, error_if_already_set=False)
     try:
         return asyncio.run(work)
     except RPCError as error:

@@ -8,11 +8,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import typer
 from rich.live import Live
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from cadre.runtime.events import Event, follow, pending
+from starters.console import say
 from starters.find import Found
 from starters.lines import line
 from starters.screen import console, screen, thinkers
@@ -49,21 +51,19 @@ def print_line(event: Event, view: RunView) -> None:
     """An event as a line on standard output, at once."""
     text = line(event, view.started)
     if text is not None:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        say(text)
 
 
 def print_line_to_stderr(event: Event, view: RunView) -> None:
     """An event as a line on standard error, where standard output is for a result as JSON."""
     text = line(event, view.started)
     if text is not None:
-        sys.stderr.write(text + "\n")
+        typer.echo(text, err=True)
 
 
 def print_json(event: Event, view: RunView) -> None:  # noqa: ARG001
     """An event as a line of JSON on standard output, at once."""
-    sys.stdout.write(event.model_dump_json() + "\n")
-    sys.stdout.flush()
+    say(event.model_dump_json())
 
 
 @asynccontextmanager

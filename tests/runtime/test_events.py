@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from cadre.domain.turns import ModelCall
 from cadre.runtime import devserver
 from cadre.runtime.events import EVENTS, Event, events_of, events_so_far, follow, pending, record_of
 from cadre.runtime.events import types as e
+from cadre.runtime.events.reading import read
 from cadre.runtime.settings import Settings
 from tests.workflows.scripted import Script, report, uses
 
@@ -189,19 +191,15 @@ async def test_the_record_ends_though_the_history_does_not(client: Client) -> No
     async with script().worker(client, "q"):
         handle = await start(client)
         result = await handle.result()
-    history = await handle.fetch_history()
-    names = [event.WhichOneof("attributes") for event in history.events]
-    last = max(
-        i
-        for i, name in enumerate(names)
-        if name == "activity_task_scheduled_event_attributes"
-        and history.events[i].activity_task_scheduled_event_attributes.activity_type.name
-        == "record.run"
-    )
-    history.events = history.events[: last + 1]
-    assert not any(
-        isinstance(v, e.RunEnded) for v in await events_of(history, client.data_converter)
-    )
+    whole = await handle.fetch_history()
+    recording = [
+        number
+        for number, event in enumerate(whole.events, start=1)
+        if event.activity_task_scheduled_event_attributes.activity_type.name == "record.run"
+    ]
+    history = replace(whole, events=whole.events[: recording[0]])
+    events = await events_of(history, client.data_converter)
+    assert not any(isinstance(event, e.RunEnded) for event in events)
     record = await record_of(history, client.data_converter)
     assert isinstance(record[-1], e.RunEnded)
     assert record[-1].result == result
@@ -267,11 +265,29 @@ async def test_a_server_that_comes_back_is_waited_for(tmp_path: Path) -> None:
     first = await devserver.start(settings)
     client = await Client.connect(first.address, data_converter=pydantic_data_converter)
     handle = await start(client)  # no worker yet: the run waits
-    watching = asyncio.create_task(followed(client, handle))
-    await asyncio.wait({watching}, timeout=1)
+    started, run = asyncio.Event(), await run_id(handle)
+
+    async def watch() -> list[Event]:
+        events = []
+        async for event in follow(client, handle.id, run):
+            events.append(event)
+            started.set()
+        return events
+
+    async def poll() -> None:
+        async for _ in read(client, handle.id, run, wait=True):
+            pass
+
+    watching = asyncio.create_task(watch())
+    await started.wait()
+    polling = asyncio.create_task(poll())
     first.process.kill()
     await first.process.wait()
+    with pytest.raises(RPCError):  # the SDK's own patience is at its end
+        await polling
     async with devserver.running(settings), script().worker(client, "q"):
-        events = await watching
+        async with asyncio.timeout(60):
+            events = await watching
     assert isinstance(events[-1], e.RunEnded)
     assert events[-1].result is not None
+    assert len({(v.at.workflow, v.at.event_id) for v in events}) == len(events)

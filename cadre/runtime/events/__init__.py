@@ -3,10 +3,9 @@
 from cadre.runtime.events.follow import follow
 from cadre.runtime.events.history import HistoryReader, events_of, record_of
 from cadre.runtime.events.reading import Pending, events_so_far, pending
-from cadre.runtime.events.types import EVENT, EVENTS, Event
+from cadre.runtime.events.types import EVENTS, Event
 
 __all__ = [
-    "EVENT",
     "EVENTS",
     "Event",
     "HistoryReader",

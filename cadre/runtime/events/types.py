@@ -189,25 +189,12 @@ class RunEnded(Happening):
     why: str = ""
 
 
+# fmt: off
 Event = Annotated[
-    RunStarted
-    | StatusChanged
-    | StepStarted
-    | StepFinished
-    | CheckFinished
-    | AgentStarted
-    | ModelAsked
-    | ModelAnswered
-    | ToolStarted
-    | ToolFinished
-    | Retried
-    | ActivityFailed
-    | CancelRequested
-    | WorkflowTaskFailed
-    | AgentEnded
-    | RunEnded,
+    RunStarted | StatusChanged | StepStarted | StepFinished | CheckFinished
+    | AgentStarted | ModelAsked | ModelAnswered | ToolStarted | ToolFinished
+    | Retried | ActivityFailed | CancelRequested | WorkflowTaskFailed | AgentEnded | RunEnded,
     Field(discriminator="kind"),
 ]
-# A record in the object store is a JSON list of these.
-EVENTS: TypeAdapter[list[Event]] = TypeAdapter(list[Event])
-EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+# fmt: on
+EVENTS: TypeAdapter[list[Event]] = TypeAdapter(list[Event])  # what a record holds, as JSON
