@@ -26,9 +26,9 @@ def tree(tmp_path: Path) -> Path:
         "import os, sys\nimport annotated_types\nprint(os.getcwd(), sys.argv[1:])\n"
     )
     lock = (ROOT / "requirements.lock").read_text()
-    package = re.search(r"^annotated-types==(.*\n    --hash.*\n)+", lock, re.MULTILINE)
+    package = re.search(r"^annotated-types==.*\n(?:    --hash.*\n)+", lock, re.MULTILINE)
     assert package is not None
-    (tree / "requirements.lock").write_text(package[0].rstrip().rstrip("\\"))
+    (tree / "requirements.lock").write_text(package[0].rstrip().rstrip("\\") + "\n")
     return tree
 
 
