@@ -6,11 +6,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from anthropic import AsyncAnthropic
 from temporalio import activity
 
+from activities.attempts import AttemptLog, spent
 from activities.errors import cadre_errors
 from activities.messages import load_frame, load_message
 from activities.model_heartbeat import showing
@@ -53,7 +53,8 @@ class _Turn:
 
 
 class ModelActivities:
-    """Calls the model. `jitter` gives random numbers from 0 to 1, `clock` seconds since the
+    """Calls the model. `transcripts` may be shared with the tools, which then need not read again
+    what was just written. `jitter` gives random numbers from 0 to 1, `clock` seconds since the
     epoch. The client must not retry by itself."""
 
     def __init__(
@@ -61,12 +62,14 @@ class ModelActivities:
         client: AsyncAnthropic,
         objects: Objects,
         *,
+        transcripts: Transcripts | None = None,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._objects = objects
-        self._transcripts = Transcripts(objects)
+        self._log = AttemptLog(objects)
+        self._transcripts = transcripts or Transcripts(objects)
         self._jitter = jitter
         self._clock = clock
 
@@ -76,15 +79,18 @@ class ModelActivities:
         """One turn's answer. What was answered before is returned again, unpaid."""
         accumulator = Accumulator()
         async with showing(call.turn, accumulator):
-            attempts = await self._attempts(call)
+            attempts = await self._log.read(call.run, call.agent_id, call.turn)
             segment = await self._transcripts.segment(call.run, call.agent_id, call.turn)
             if segment is None:
                 turn = await self._turn(call)
                 reserved = _reserve(call, turn, attempts)
                 if not isinstance(reserved, Reservation):
                     return _answer(reserved, attempts)
-                segment = await self._attempt(call, turn, attempts.begin(reserved), accumulator)
-            return await self._conclude(call, segment)
+                attempts = attempts.begin(reserved)
+                segment = await self._attempt(call, turn, attempts, accumulator)
+            if len(attempts.attempts) > 1:  # what became of the others may be known by now
+                attempts = await self._log.read(call.run, call.agent_id, call.turn)
+            return await self._conclude(call, segment, attempts)
 
     async def _turn(self, call: ModelCall) -> _Turn:
         before = await self._transcripts.conversation(call.run, call.agent_id, call.turn - 1)
@@ -100,7 +106,8 @@ class ModelActivities:
         attempt, model = attempts.attempts[-1], call.agent.model
         new = [turn.message] if turn.message else []
         request = make_request(model, turn.frame, [*turn.before.messages, *new], attempt.max_tokens)
-        await self._write(call, attempts)
+        await self._log.write(call.run, call.agent_id, call.turn, attempts)
+        started = time.monotonic()
         try:
             answer = await read_answer(self._client, request, accumulator)
         except faults.CALL_ERRORS as error:
@@ -114,6 +121,7 @@ class ModelActivities:
             usage=answer.usage,
             cost_usd=model.price.cost(answer.usage),
             attempt=attempt.number,
+            seconds=round(time.monotonic() - started, 3),
             model=answer.model,
             frame=None if turn.before.frame else turn.frame,
         )
@@ -122,17 +130,17 @@ class ModelActivities:
     async def _failed(self, call: ModelCall, number: int, error: Exception) -> CadreError:
         """Write down what is known of the failed attempt; the failure to raise."""
         fault = faults.classify(error, self._clock())
-        attempts = await self._attempts(call)
+        attempts = await self._log.read(call.run, call.agent_id, call.turn)
         if fault.unbilled:
             attempts = attempts.end(number, State.REFUSED)
         elif fault.kind is ErrorKind.MODEL_FAULT:
             attempts = attempts.end(number, State.MALFORMED)
-        await self._write(call, attempts)
+        await self._log.write(call.run, call.agent_id, call.turn, attempts)
         return fault.error(
             activity.info().attempt, attempts.malformed, self._jitter, secrets_of(self._client)
         )
 
-    async def _conclude(self, call: ModelCall, segment: Segment) -> ModelAnswer:
+    async def _conclude(self, call: ModelCall, segment: Segment, attempts: Attempts) -> ModelAnswer:
         """The answer that a stored turn amounts to, whoever stored it."""
         report_key = keys.report(call.run, call.agent_id)
         report_type = REPORT_TYPES[call.agent.role.report]
@@ -141,15 +149,7 @@ class ModelActivities:
         )
         if isinstance(outcome, Reported):
             await self._objects.put_json(report_key, outcome.report)
-        return _answer(outcome, await self._attempts(call), segment)
-
-    async def _attempts(self, call: ModelCall) -> Attempts:
-        data = await self._objects.get(keys.attempts(call.run, call.agent_id, call.turn))
-        return Attempts() if data is None else Attempts.model_validate_json(data)
-
-    async def _write(self, call: ModelCall, attempts: Attempts) -> None:
-        key = keys.attempts(call.run, call.agent_id, call.turn)
-        await self._objects.put(key, attempts.model_dump_json())
+        return _answer(outcome, attempts, segment)
 
 
 def _reserve(
@@ -165,19 +165,15 @@ def _reserve(
 
 
 def _answer(outcome: Outcome, attempts: Attempts, segment: Segment | None = None) -> ModelAnswer:
-    lost = attempts.lost(segment.attempt if segment else None)
-    lost_usd = sum((attempt.cost_usd for attempt in lost), Decimal(0))
-    if segment is None:
-        return ModelAnswer(
-            outcome=outcome, cost_usd=lost_usd, lost_usd=lost_usd, lost_attempts=len(lost)
-        )
+    cost = spent(attempts, segment)
     return ModelAnswer(
         outcome=outcome,
-        preview=" ".join(segment.visible_text.split())[:PREVIEW_CHARS],
-        usage=segment.usage,
-        cost_usd=segment.cost_usd + lost_usd,
-        lost_usd=lost_usd,
-        lost_attempts=len(lost),
+        preview=" ".join(segment.visible_text.split())[:PREVIEW_CHARS] if segment else "",
+        usage=cost.usage,
+        cost_usd=cost.cost_usd,
+        lost_usd=cost.lost_usd,
+        lost_attempts=cost.lost_attempts,
+        seconds=segment.seconds if segment else 0.0,
     )
 
 

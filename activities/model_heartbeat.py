@@ -34,9 +34,9 @@ async def showing(turn: int, accumulator: Accumulator) -> AsyncIterator[None]:
 async def _beat(turn: int, accumulator: Accumulator) -> None:
     shown, at = -1, 0.0
     while True:
+        await asyncio.sleep(BEAT_SECONDS)  # first: that it started is a sign of life
         chars, now = accumulator.output_chars, time.monotonic()
         if chars != shown or now - at >= QUIET_BEAT_SECONDS:
             tail = accumulator.tail.encode(errors="replace")[-TAIL_CHARS:].decode(errors="ignore")
             activity.heartbeat({"turn": turn, "text": tail, "output_chars": chars})
             shown, at = chars, now
-        await asyncio.sleep(BEAT_SECONDS)

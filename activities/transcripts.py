@@ -46,9 +46,13 @@ class Transcripts:
         self._objects = objects
         self._cache_bytes = cache_bytes
         self._cache: OrderedDict[tuple[str, str], Conversation] = OrderedDict()
+        self._cached_bytes = 0
 
     async def segment(self, run: str, agent_id: str, turn: int) -> Segment | None:
         """The stored turn, or None."""
+        known = self._cache.get((run, agent_id))
+        if known is not None and known.turns == turn:
+            return known.last
         data = await self._objects.get(keys.turn(run, agent_id, turn))
         return None if data is None else Segment.model_validate_json(data)
 
@@ -91,7 +95,9 @@ class Transcripts:
         return segment
 
     def _remember(self, run: str, agent_id: str, conversation: Conversation) -> None:
+        before = self._cache.pop((run, agent_id), None)
         self._cache[run, agent_id] = conversation
-        self._cache.move_to_end((run, agent_id))
-        while sum(kept.size for kept in self._cache.values()) > self._cache_bytes:
-            self._cache.popitem(last=False)
+        self._cached_bytes += conversation.size - (before.size if before else 0)
+        while self._cached_bytes > self._cache_bytes:
+            _, dropped = self._cache.popitem(last=False)
+            self._cached_bytes -= dropped.size

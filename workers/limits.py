@@ -41,7 +41,10 @@ class _Limited(ActivityInboundInterceptor):
         slot = self._slots.get(activity.info().activity_type)
         if slot is None:
             return await super().execute_activity(input)
-        async with beating():
+        if slot.locked():  # else there is no wait to beat through
+            async with beating():
+                await slot.acquire()
+        else:
             await slot.acquire()
         try:
             return await super().execute_activity(input)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from obstore.exceptions import BaseError
 
+from activities.attempts import SettleActivities
 from activities.model import ModelActivities
 from activities.prepare import PrepareActivities
 from activities.record import RecordActivities
@@ -70,13 +71,15 @@ def _activities(
     workspaces: Workspaces,
     sandbox: Sandbox,
 ) -> tuple[Callable[..., Any], ...]:
-    model = ModelActivities(client, objects)
-    tools = ToolActivities(objects, Transcripts(objects), workspaces, sandbox)
+    transcripts = Transcripts(objects)
+    model = ModelActivities(client, objects, transcripts=transcripts)
+    tools = ToolActivities(objects, transcripts, workspaces, sandbox)
     files = WorkspaceActivities(workspaces, objects)
     record = RecordActivities(objects)
     return (
         PrepareActivities(objects, load_prices(settings.prices_file)).prepare,
         model.call,
+        SettleActivities(objects, transcripts).settle,
         tools.run,
         files.open,
         files.check,

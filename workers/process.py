@@ -11,6 +11,7 @@ import sys
 
 from cadre.domain.errors import CadreError
 from cadre.runtime.logs import configure_logging
+from cadre.runtime.processes import leave
 from cadre.runtime.settings import load_settings
 from workers.announcement import Announcement, Refused
 
@@ -35,4 +36,4 @@ def _say(announcement: Announcement) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

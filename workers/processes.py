@@ -92,4 +92,11 @@ def _worker_environment(settings: Settings, simulator_url: str | None) -> dict[s
     if simulator_url is None:
         return environment
     kept = {n: v for n, v in environment.items() if not n.startswith("ANTHROPIC_")}
-    return kept | {"ANTHROPIC_BASE_URL": simulator_url, "ANTHROPIC_API_KEY": SIMULATED_KEY}
+    past = ",".join(filter(None, (environment.get("NO_PROXY", environment.get("no_proxy")), HOST)))
+    return kept | {
+        "ANTHROPIC_BASE_URL": simulator_url,
+        "ANTHROPIC_API_KEY": SIMULATED_KEY,
+        # A proxy of the user's would look for the simulator on its own machine.
+        "NO_PROXY": past,
+        "no_proxy": past,
+    }

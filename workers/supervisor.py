@@ -19,6 +19,7 @@ from cadre.runtime.client import external_service
 from cadre.runtime.locks import supervising
 from cadre.runtime.record import RunningServices, remove_services, write_services
 from cadre.runtime.settings import Settings
+from cadre.tools.sandbox import end_strays
 from workers.announcement import Ready
 from workers.kept import Kept
 from workers.processes import Simulation, start_simulator, start_worker
@@ -123,6 +124,7 @@ class Supervisor:
         return await start_simulator(self._settings, simulation, self._simulator_port)
 
     async def _start_worker(self) -> Process:
+        await asyncio.to_thread(end_strays)  # of the worker that was there before
         process, self._ready = await start_worker(self._settings, self._simulator_url, self._log)
         return process
 

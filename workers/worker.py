@@ -11,15 +11,18 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from cadre.runtime.attributes import ensure_search_attributes
 from cadre.runtime.client import connect
 from cadre.runtime.settings import Settings
+from cadre.tools.sandbox import end_strays
 from workers.announcement import Ready
 from workers.limits import LimitActivities
+from workers.mistakes import BoundMistakes
 from workers.parts import Parts, open_parts
 from workers.reaper import reap_for_ever
+from workers.workflow_runner import sandboxed
 from workflows.registry import WORKFLOWS
 
 # Workflows share these with the activities: imported anew in the sandbox, a result would be of
@@ -38,6 +41,7 @@ async def run_worker(settings: Settings, announce: Callable[[Ready], None]) -> N
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await asyncio.to_thread(end_strays)
     client = await connect(settings)
     await ensure_search_attributes(client)
     async with open_parts(settings) as parts, make_worker(client, settings, parts):
@@ -67,8 +71,8 @@ def make_worker(client: Client, settings: Settings, parts: Parts) -> Worker:
         task_queue=settings.task_queue,
         workflows=WORKFLOWS,
         activities=parts.activities,
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
-        interceptors=[LimitActivities(slots)],
+        workflow_runner=sandboxed(restrictions, client.data_converter),
+        interceptors=[LimitActivities(slots), BoundMistakes()],
         identity=f"cadre {os.getpid()}@{socket.gethostname()}",
         max_concurrent_activities=(
             settings.max_model_calls + settings.max_tool_calls + OTHER_ACTIVITIES

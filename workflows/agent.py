@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -27,6 +28,7 @@ from cadre.domain.turns import (
     Opening,
     OutOfBudget,
     Reported,
+    SettleTurn,
     ToolCall,
     ToolResult,
     ToolsWanted,
@@ -95,30 +97,45 @@ class AgentWorkflow:
         if progress.on_last_turn:
             remark = f"{remark}\n\n{LAST_TURN}" if remark else LAST_TURN
         first = progress.turns == 0
-        answer = await gateway.call_model(
-            ModelCall(
-                run=spec.run,
-                agent_id=spec.agent_id,
-                turn=progress.turns + 1,
-                agent=spec.agent,
-                opening=Opening(task=spec.task, context=spec.context) if first else None,
-                results=tuple(result.use_id for result in results),
-                remark=remark,
-                allowance=progress.allowance,
-            )
+        call = ModelCall(
+            run=spec.run,
+            agent_id=spec.agent_id,
+            turn=progress.turns + 1,
+            agent=spec.agent,
+            opening=Opening(task=spec.task, context=spec.context) if first else None,
+            results=tuple(result.use_id for result in results),
+            remark=remark,
+            allowance=progress.allowance,
         )
+        asked = workflow.now()
+        try:
+            answer = await gateway.call_model(call)
+        except ActivityError:
+            await self._settle(call)
+            raise
         progress.answered(answer)
+        progress.worked(answer.seconds, _seconds_since(asked))
         workflow.set_current_details(f"turn {progress.turns} · {spent_line(progress.spent)}")
         return answer
 
+    async def _settle(self, call: ModelCall) -> None:
+        """Take what a call has cost that failed or was cancelled; its attempts may be billed."""
+        turn = SettleTurn(run=call.run, agent_id=call.agent_id, turn=call.turn)
+        try:
+            self._progress.settled(await gateway.settle_turn(turn))
+        except ActivityError as failure:  # how the call itself ended matters more
+            workflow.logger.warning("the cost of a turn is not known: %s", gateway.reason(failure))
+
     async def _run_tools(self, uses: Sequence[ToolUse]) -> Sequence[ToolResult]:
         """In parallel when all only read, else in order, each on what the one before it left."""
+        asked = workflow.now()
         if all(use.read_only for use in uses):
             results = list(await asyncio.gather(*(self._run_tool(use) for use in uses)))
         else:
             results = [await self._run_tool(use) for use in uses]
         for result in results:
             self._progress.tool_ended(result)
+        self._progress.worked(sum(r.seconds for r in results), _seconds_since(asked))
         return results
 
     async def _run_tool(self, use: ToolUse) -> ToolResult:
@@ -140,7 +157,7 @@ class AgentWorkflow:
         return result
 
     def _active_seconds(self) -> float:
-        return (workflow.now() - self._started).total_seconds()
+        return _seconds_since(self._started) - self._progress.idle_seconds
 
     def _end(
         self,
@@ -166,3 +183,7 @@ class AgentWorkflow:
             turns=progress.turns,
             spent=progress.spent,
         )
+
+
+def _seconds_since(earlier: datetime) -> float:
+    return (workflow.now() - earlier).total_seconds()

@@ -20,6 +20,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType
 
 from cadre.domain.base import Value
+from cadre.domain.budget import Spent
 from cadre.domain.render import cell
 from cadre.domain.runs import (
     AgentResult,
@@ -29,7 +30,7 @@ from cadre.domain.runs import (
     RecordAgent,
     RecordRun,
 )
-from cadre.domain.turns import ModelAnswer, ModelCall, ToolCall, ToolResult
+from cadre.domain.turns import ModelAnswer, ModelCall, SettleTurn, ToolCall, ToolResult
 from cadre.domain.workspaces import (
     Change,
     CheckResult,
@@ -69,6 +70,12 @@ def call_model(call: ModelCall) -> Awaitable[ModelAnswer]:
         attempt=MODEL_ATTEMPT,
         patience=MODEL_PATIENCE,
     )
+
+
+def settle_turn(turn: SettleTurn) -> Awaitable[Spent]:
+    """What a turn has cost whose model call brought no answer."""
+    summary = f"{turn.agent_id} · turn {turn.turn} · cost of its attempts"
+    return _activity("model.settle", turn, Spent, summary=summary)
 
 
 def run_tool(call: ToolCall) -> Awaitable[ToolResult]:
@@ -150,7 +157,7 @@ def run_agent(spec: AgentSpec) -> Awaitable[AgentResult]:
         result_type=AgentResult,
         cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
         parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
-        static_summary=cell(f"{spec.agent.role.name} · {spec.agent.model.id}", 200),
+        static_summary=cell(f"{spec.agent_id} · {spec.agent.model.id}", 200),
         static_details=(
             f"Definition: {spec.agent.name} ({spec.agent.source}), "
             f"tools: {', '.join(spec.agent.tools) or 'none'}\n\n{spec.task}"

@@ -162,7 +162,7 @@ class Run:
     def _enter(self, status: RunStatus) -> None:
         """Show a status in the search attributes, with what the run has cost by then."""
         self._status = status
-        cost = float(self._ledger.spent.cost_usd)
+        cost = float(round(self._ledger.spent.cost_usd, 4))
         workflow.upsert_search_attributes([STATUS.value_set(status.value), COST.value_set(cost)])
         self._show()
 

@@ -23,7 +23,8 @@ CUT_OFF = (
 
 @dataclass
 class Progress:
-    """The serialisable state of an agent's loop."""
+    """The serialisable state of an agent's loop. `idle_seconds` went by without any work: in an
+    outage, or while no worker was there."""
 
     limits: Limits
     snapshot: str
@@ -31,6 +32,7 @@ class Progress:
     spent: Spent = field(default_factory=Spent)
     strikes: int = 0
     last_strike: str = ""
+    idle_seconds: float = 0.0
 
     def bound_met(self, active_seconds: float) -> Bound | None:
         """The bound that the work has met after so many seconds of activity, if any."""
@@ -63,6 +65,14 @@ class Progress:
             lost_usd=answer.lost_usd,
             lost_attempts=answer.lost_attempts,
         )
+
+    def settled(self, lost: Spent) -> None:
+        """Take the cost of a turn into the books that ended without an answer."""
+        self.spent += lost
+
+    def worked(self, seconds: float, elapsed: float) -> None:
+        """Note that `seconds` of work took `elapsed` seconds; calls at once add up their work."""
+        self.idle_seconds += max(0.0, elapsed - seconds)
 
     def tool_ended(self, result: ToolResult) -> None:
         """Take over what a tool left; an invalid call is a strike, any other wipes them off."""

@@ -62,20 +62,31 @@ def run_details(
 
 def result_details(result: RunResult) -> str:
     """How a run ended, as Markdown."""
-    parts = [f"### {result.status.value}", result.summary]
+    facts = []
     if result.delivery:
         stat = result.delivery.stat
         files = "1 file" if stat.files == 1 else f"{stat.files} files"
-        parts.append(
+        facts.append(
             f"Branch `{result.delivery.branch}`: {files}, +{stat.insertions} −{stat.deletions}"
         )
     for when, check in (("before", result.check_before), ("after", result.check_after)):
         if check is not None:
-            parts.append(f"Check {when}: {'passes' if check.passed else 'fails'}")
-    parts += [f"- **{f.severity.value}** {f.path}: {cell(f.message)}" for f in result.findings]
-    parts += [agents_table(result.agents), spent_line(result.spent)]
-    parts += [f"- {cell(note)}" for note in result.notes]
+            facts.append(f"Check {when}: {'passes' if check.passed else 'fails'}")
+    findings = [f"**{f.severity.value}** {f.path}: {cell(f.message)}" for f in result.findings]
+    parts = [
+        f"### {result.status.value}",
+        result.summary,
+        _bullets(facts),
+        _bullets(findings),
+        agents_table(result.agents),
+        spent_line(result.spent),
+        _bullets([cell(note) for note in result.notes]),
+    ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def cell(text: str, limit: int = 300) -> str:

@@ -120,7 +120,8 @@ Outcome = Annotated[
 
 class ModelAnswer(Value):
     """What came of a model call. `cost_usd` includes `lost_usd`, the worst case of
-    `lost_attempts` attempts that may have been billed though their answer is lost."""
+    `lost_attempts` attempts that may have been billed though their answer is lost. `seconds` is
+    what the attempt took that was answered, without retries and waits."""
 
     outcome: Outcome
     preview: str = ""
@@ -128,6 +129,15 @@ class ModelAnswer(Value):
     cost_usd: Decimal = Decimal(0)
     lost_usd: Decimal = Decimal(0)
     lost_attempts: int = 0
+    seconds: float = 0.0
+
+
+class SettleTurn(Value):
+    """Tell what a turn has cost whose model call failed or was cancelled (`model.settle`)."""
+
+    run: str
+    agent_id: str
+    turn: int
 
 
 class ToolCall(Value):

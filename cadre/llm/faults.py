@@ -91,17 +91,20 @@ class Fault:
             if malformed >= MAX_MALFORMED:
                 told = f"{message}; so did {malformed} answers in all: see what stands between "
                 return FinalFaultError(self.kind, told + "the worker and the service")
+        wait = backoff(attempt, jitter)
         if self.retry_after is not None:
-            wait = self.retry_after * (1 + 0.25 * jitter())
-        else:
-            wait = backoff(attempt, jitter)
+            wait = max(wait, self.retry_after * (1 + 0.25 * jitter()))
         return CadreError(self.kind, message, retry_after=wait)
 
 
 def backoff(attempt: int, jitter: Callable[[], float]) -> float:
-    """Seconds to wait after the given attempt: exponential, with full jitter, never zero."""
+    """Seconds to wait after the given attempt: exponential, between half of the longest and that.
+
+    The half that is certain bounds how often an outage of T seconds is asked into, by each call:
+    at most 1 + log2(2 T + 1) times (while T is below the cap). Jitter spreads many agents.
+    """
     longest = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2.0 ** min(attempt - 1, 16))
-    return max(0.05, longest * jitter())
+    return longest * (0.5 + 0.5 * jitter())
 
 
 def one_line(message: str, secrets: Sequence[str]) -> str:

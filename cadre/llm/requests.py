@@ -5,6 +5,7 @@ No sampling parameters, no forced tool choice, no prefilled answer: current mode
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -57,7 +58,7 @@ def make_frame(
     workspace: str = WORKSPACE,
 ) -> Frame:
     """What all requests of an agent share; `tools` are the schemas of what it may use."""
-    schema = transform_schema(REPORT_TYPES[agent.role.report])
+    schema = _report_schema(agent.role.report)
     output: dict[str, Any] = {"format": {"type": "json_schema", "schema": schema}}
     if agent.effort is not None and takes_effort(agent.model.id):
         output["effort"] = agent.effort
@@ -67,6 +68,11 @@ def make_frame(
         output_config=output,
         thinking=_THINKING if thinks_adaptively(agent.model.id) else None,
     )
+
+
+@functools.cache
+def _report_schema(report: str) -> dict[str, Any]:
+    return transform_schema(REPORT_TYPES[report])
 
 
 def tool_result(use_id: str, content: str, *, is_error: bool) -> Block:

@@ -42,8 +42,8 @@ class Segment(_Stored):
     `assistant` holds the answer's blocks as they came, short of what may not be sent back.
     `invalid_inputs` maps the IDs of tool uses whose input was no JSON object to the text that
     came instead; the block itself has an empty input. `attempt` is the number of the attempt
-    that brought this answer, `cost_usd` what that attempt alone cost, in US dollars. `frame` is
-    set in the first turn.
+    that brought this answer, `cost_usd` what that attempt alone cost, in US dollars, `seconds` what
+    it took. `frame` is set in the first turn.
     """
 
     user: Message | None
@@ -54,6 +54,7 @@ class Segment(_Stored):
     usage: Usage
     cost_usd: Decimal
     attempt: int
+    seconds: float = 0.0
     model: str
     frame: Frame | None = None
 

@@ -6,6 +6,8 @@ as if it ran.
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
@@ -22,6 +24,9 @@ SEARCH_ATTRIBUTES = {
     "CadreRepo": "Keyword",
     "CadreCostUsd": "Double",
 }
+# A service of several parts passes the news of a registration on to them within some seconds.
+USABLE_SECONDS = 60.0
+POLL_SECONDS = 0.1
 _TYPES = {
     "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     "Double": IndexedValueType.INDEXED_VALUE_TYPE_DOUBLE,
@@ -50,7 +55,7 @@ async def _can_be_queried(client: Client, name: str) -> bool:
 
 
 async def ensure_search_attributes(client: Client) -> None:
-    """Register what is missing. Registering twice at once is fine.
+    """Register what is missing, and wait until it can be used. Registering twice at once is fine.
 
     Raises CadreError(WRONG_INPUT) with the commands to run where the service does not let us.
     """
@@ -61,14 +66,31 @@ async def ensure_search_attributes(client: Client) -> None:
             await client.operator_service.add_search_attributes(
                 AddSearchAttributesRequest(namespace=client.namespace, search_attributes=types)
             )
+            await _until_usable(client, missing)
     except RPCError as error:
         if error.status is RPCStatusCode.ALREADY_EXISTS:
+            await _until_usable(client, list(SEARCH_ATTRIBUTES))
             return
         raise CadreError(
             ErrorKind.WRONG_INPUT,
             f"the Temporal service does not let Cadre register its search attributes "
             f"({error.message}): run `{registration_command(client.namespace)}`",
         ) from error
+
+
+async def _until_usable(client: Client, names: list[str]) -> None:
+    """Wait until the part of the service that also starts workflows knows `names`."""
+    try:
+        async with asyncio.timeout(USABLE_SECONDS):
+            for name in names:
+                while not await _can_be_queried(client, name):  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        raise CadreError(
+            ErrorKind.WRONG_INPUT,
+            f"the Temporal service registered its search attributes, but does not take them within "
+            f"{USABLE_SECONDS:g} s: try again, or see its log",
+        ) from None
 
 
 def registration_command(namespace: str) -> str:

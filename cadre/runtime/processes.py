@@ -7,7 +7,7 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -143,6 +143,7 @@ def leave(status: int) -> NoReturn:
     Threads of Temporal's client and of the object store may still run then; one that returns into
     an interpreter that is shutting down aborts the process.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):  # nobody reads it any more
+            stream.flush()
     os._exit(status)

@@ -9,7 +9,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -26,6 +26,7 @@ from cadre.simulator.errors import ApiError, require
 from cadre.simulator.faults import Fault, FaultKind, FaultPlan
 from cadre.simulator.journal import Call, Journal
 from cadre.simulator.models import MODELS
+from cadre.simulator.outage import Outage, Weather
 from cadre.simulator.replies import lost, model_info, new_request_id, refused
 from cadre.simulator.scenario import Answer, Scenario
 from cadre.simulator.thinking import check_thinking
@@ -55,6 +56,7 @@ class Service:
     scenario: Scenario
     options: Options
     journal: Journal = field(default_factory=Journal)
+    weather: Weather = field(default_factory=Weather)
 
     def __post_init__(self) -> None:
         self._cache = PromptCache(self.options.min_cacheable_tokens)
@@ -76,6 +78,8 @@ class Service:
         check_thinking(prompt)
         conversation = read_conversation(prompt)
         self.journal.identify(call, prompt, conversation)
+        if refusal := self.weather.refusal():
+            raise refusal
         answer = self._scripted(conversation)
         fault = self._fault(call, answer)
         call.fault = fault.kind.value if fault else None
@@ -113,6 +117,14 @@ class Service:
         """GET /simulator/requests: the journal."""
         return JSONResponse(self.journal.as_json())
 
+    async def outage(self, request: Request) -> Response:
+        """POST /simulator/outage: refuse all calls for a while; the body is an `Outage`."""
+        try:
+            self.weather.begin(Outage.model_validate_json(await request.body()))
+        except ValidationError as error:
+            raise ApiError(400, str(error.errors()[0]["msg"])) from error
+        return JSONResponse({})
+
     def _scripted(self, conversation: Conversation) -> Answer:
         try:
             return self.scenario.answer(conversation)
@@ -125,7 +137,7 @@ class Service:
     def _fault(self, call: Call, answer: Answer) -> Fault | None:
         who = {"agent_id": call.agent_id, "role": call.role, "turn": call.turn}
         planned = (f for f in self._faults if f.meets(call=call.call, attempt=call.attempt, **who))
-        return next(planned, answer.fault)
+        return next(planned, answer.fault_at(call.attempt))
 
     async def _body(self, request: Request) -> Any:
         self._check_headers(request)
@@ -156,6 +168,7 @@ def make_app(service: Service) -> Starlette:
         Route("/v1/models", service.models, methods=["GET"]),
         Route("/v1/models/{model_id}", service.model, methods=["GET"]),
         Route("/simulator/requests", service.requests, methods=["GET"]),
+        Route("/simulator/outage", service.outage, methods=["POST"]),
     ]
     return Starlette(routes=routes, exception_handlers={ApiError: refused, HTTPException: lost})
 

@@ -15,7 +15,9 @@ from cadre.simulator.scenario import Answer, Part, Report, Say, Think, Use
 from cadre.simulator.thinking import before_answer, sign, tool_use_id
 
 _NO_SUCH_TOOL = "NoSuchTool"
-_STOPS = {
+_CUT_SHORT = (FaultKind.MAX_TOKENS, FaultKind.BROKEN_INPUT)
+_STOPS: dict[FaultKind | None, str] = {
+    FaultKind.MAX_TOKENS: "max_tokens",
     FaultKind.REFUSAL: "refusal",
     FaultKind.PAUSE_TURN: "pause_turn",
     FaultKind.CONTEXT_WINDOW: "model_context_window_exceeded",
@@ -93,17 +95,17 @@ def compose(prompt: Prompt, answer: Answer, fault: Fault | None, prompt_usage: J
 
     Raises ApiError (400) where the scenario does what no model could.
     """
-    parts = _fitting(prompt, answer.parts)
-    if fault is not None and fault.kind is FaultKind.UNKNOWN_TOOL:
+    parts, kind = _fitting(prompt, answer.parts), fault.kind if fault else None
+    if kind is FaultKind.UNKNOWN_TOOL:
         parts = [*(p for p in parts if not isinstance(p, Use | Report)), Use(_NO_SUCH_TOOL)]
     blocks = _blocks(prompt, parts)
     stop_reason = "tool_use" if any(b.kind == "tool_use" for b in blocks) else "end_turn"
     limit = int(prompt.body.get("max_tokens", prompt.traits.max_tokens))
-    if fault is not None and fault.kind is FaultKind.MAX_TOKENS:
-        blocks, stop_reason = halve_last(blocks), "max_tokens"
-    if fault is not None and fault.kind in _STOPS:
+    if kind in _CUT_SHORT:
+        blocks = halve_last(blocks)
+    elif kind in _STOPS:
         blocks = [block for block in blocks if block.kind != "tool_use"]
-        stop_reason = _STOPS[fault.kind]
+    stop_reason = _STOPS.get(kind, stop_reason)
     if sum(block.tokens for block in blocks) > limit:
         blocks, stop_reason = _cut(blocks, limit), "max_tokens"
     output = sum(block.tokens for block in blocks)
@@ -158,8 +160,8 @@ def _blocks(prompt: Prompt, parts: Sequence[Part]) -> list[Block]:
             case Report(report):
                 text = json.dumps(report, ensure_ascii=False)
                 blocks.append(Block("text", text, estimate(text)))
-            case Use(tool, value):
-                if tool not in tools:
+            case Use(tool, value, offered):
+                if offered and tool not in tools:
                     raise ApiError(
                         400, f"simulator: the scenario uses {tool}, which is not offered"
                     )

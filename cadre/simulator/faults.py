@@ -26,6 +26,7 @@ class FaultKind(StrEnum):
     PAUSE_TURN = "pause_turn"
     CONTEXT_WINDOW = "context_window"
     UNKNOWN_TOOL = "unknown_tool"  # the model asks for a tool that it does not have
+    BROKEN_INPUT = "broken_input"  # the last block is cut in its middle, and all else is in order
 
 
 class Fault(Value):

@@ -10,17 +10,20 @@ from cadre.simulator.errors import Json
 from cadre.simulator.prompt import Prompt
 
 _KEPT = 10_000
+_TASK_CHARACTERS = 500
 
 
 @dataclass
 class Call:
     """One request for a message. `call` counts all of them from 1, `attempt` those with the same
-    agent and prompt. `outcome` is `open`, `refused`, `answered` or `broken` (begun, but not
-    ended); `paid` says whether an answer began, which is what the service bills."""
+    agent and prompt. `task` is the beginning of the agent's task. `outcome` is `open`, `refused`,
+    `answered` or `broken` (begun, but not ended); `paid` says whether an answer began, which is
+    what the service bills."""
 
     call: int
     agent_id: str = ""
     role: str = ""
+    task: str = ""
     turn: int = 0
     attempt: int = 1
     model: str = ""
@@ -54,6 +57,7 @@ class Journal:
         key = (conversation.agent_id, prompt.digest)
         self._attempts[key] += 1
         call.agent_id, call.role = conversation.agent_id, conversation.role
+        call.task = conversation.task[:_TASK_CHARACTERS]
         call.turn, call.attempt = conversation.turn, self._attempts[key]
         call.model, call.stream = prompt.traits.id, bool(prompt.body.get("stream"))
 

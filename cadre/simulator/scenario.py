@@ -34,10 +34,12 @@ class Think:
 
 @dataclass(frozen=True)
 class Use:
-    """A tool use; several in one answer ask for parallel ones."""
+    """A tool use; several in one answer ask for parallel ones. A tool that the request does not
+    offer is a mistake of the scenario's, unless `offered` says that the model ignores that."""
 
     tool: str
     input: Json = field(default_factory=dict)
+    offered: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,28 @@ Part = Say | Think | Use | Report
 @dataclass(frozen=True)
 class Answer:
     """What the model answers. `latency` (seconds before the first byte) overrides the server's;
-    `fault` spoils this answer at every attempt."""
+    `fault` spoils the first `fault_attempts` attempts at this answer, or each where that is None.
+    """
 
     parts: tuple[Part, ...]
     latency: float | None = None
     fault: Fault | None = None
+    fault_attempts: int | None = None
+
+    def fault_at(self, attempt: int) -> Fault | None:
+        """What spoils the given attempt (from 1), if anything."""
+        spoilt = self.fault_attempts is None or attempt <= self.fault_attempts
+        return self.fault if spoilt else None
 
 
-def answer(*parts: Part, latency: float | None = None, fault: Fault | None = None) -> Answer:
+def answer(
+    *parts: Part,
+    latency: float | None = None,
+    fault: Fault | None = None,
+    fault_attempts: int | None = None,
+) -> Answer:
     """An answer of these parts, in order."""
-    return Answer(parts, latency, fault)
+    return Answer(parts, latency, fault, fault_attempts)
 
 
 @runtime_checkable

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
+
+# In a local directory such a small object is there within a tenth of a millisecond. Handing it to
+# a thread would take several times as long, most of it in waking threads up.
+SMALL_BYTES = 64 * 1024
 
 
 class Objects:
@@ -16,6 +20,7 @@ class Objects:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._local = isinstance(store, LocalStore)
 
     @classmethod
     def open(cls, url: str) -> Objects:
@@ -26,23 +31,34 @@ class Objects:
 
     async def put(self, key: str, data: bytes | str) -> None:
         """Store `data` under `key`, replacing what was there."""
-        await obstore.put_async(self._store, key, data.encode() if isinstance(data, str) else data)
+        await self._put(key, data, "overwrite")
 
     async def put_new(self, key: str, data: bytes | str) -> bool:
         """Store `data` unless `key` exists; whether it was stored."""
-        encoded = data.encode() if isinstance(data, str) else data
         try:
-            await obstore.put_async(self._store, key, encoded, mode="create")
+            await self._put(key, data, "create")
         except AlreadyExistsError:
             return False
         return True
 
+    async def _put(self, key: str, data: bytes | str, mode: Literal["create", "overwrite"]) -> None:
+        encoded = data.encode() if isinstance(data, str) else data
+        if self._local and len(encoded) <= SMALL_BYTES:
+            obstore.put(self._store, key, encoded, mode=mode, use_multipart=False)
+        else:
+            await obstore.put_async(self._store, key, encoded, mode=mode)
+
     async def get(self, key: str) -> bytes | None:
         """The bytes under `key`, or None."""
         try:
-            result = await obstore.get_async(self._store, key)
+            if self._local:
+                result = obstore.get(self._store, key)
+            else:
+                result = await obstore.get_async(self._store, key)
         except (NotFoundError, FileNotFoundError):
             return None
+        if self._local and result.meta["size"] <= SMALL_BYTES:
+            return bytes(result.bytes())
         return bytes(await result.bytes_async())
 
     async def put_json(self, key: str, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,13 +84,18 @@ class Tool(Generic[Input]):
     reads_only: bool = False
 
     def schema(self) -> dict[str, Any]:
-        """The tool as the Messages API takes it."""
-        schema = self.input.model_json_schema(by_alias=True)
-        return {
-            "name": self.name,
-            "description": schema.pop("description"),
-            "input_schema": _plain(schema),
-        }
+        """The tool as the Messages API takes it; the same for all, so not to be changed."""
+        return _schema(self.name, self.input)
+
+
+@functools.cache
+def _schema(name: str, input: type[ToolInput]) -> dict[str, Any]:  # noqa: A002
+    schema = input.model_json_schema(by_alias=True)
+    return {
+        "name": name,
+        "description": schema.pop("description"),
+        "input_schema": _plain(schema),
+    }
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,11 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.attempts import SettleActivities
 from activities.model import ModelActivities
+from activities.transcripts import Transcripts
 from cadre.domain.agents import Agent, AgentDefinition, Role
-from cadre.domain.budget import Allowance, Bound
+from cadre.domain.budget import Allowance, Bound, Spent
 from cadre.domain.errors import ErrorKind
 from cadre.domain.turns import (
     BadReport,
@@ -28,6 +30,7 @@ from cadre.domain.turns import (
     Opening,
     OutOfBudget,
     Reported,
+    SettleTurn,
     ToolsWanted,
 )
 from cadre.domain.usage import Model, Price, Rates
@@ -467,7 +470,7 @@ async def test_heartbeats_show_the_end_of_the_text(bench: Bench) -> None:
         while not any(beat["output_chars"] == 5000 for beat in bench.beats):
             await asyncio.sleep(0.01)
     assert (await failure(asking)).type == ErrorKind.MODEL_UNAVAILABLE.value
-    assert bench.beats[0] == {"turn": 1, "text": "", "output_chars": 0}
+    assert {beat["turn"] for beat in bench.beats} == {1}
     assert bench.beats[-1]["text"] == "é" * 1024  # 2 KB
 
 
@@ -521,3 +524,25 @@ def without_marks(request: dict[str, Any]) -> dict[str, Any]:
 
     cleaned: dict[str, Any] = clean(request)
     return cleaned
+
+
+async def test_a_turn_without_an_answer_is_settled_from_its_attempts(bench: Bench) -> None:
+    settling = SettleActivities(bench.objects, Transcripts(bench.objects))
+    turn = SettleTurn(run="r1", agent_id="scout", turn=1)
+
+    async def settled() -> Spent:
+        return await bench.environment().run(settling.settle, turn)
+
+    assert await settled() == Spent()
+    bench.service.script(refusal(529, "overloaded_error"), plain(200, "text/html", b"<html>"))
+    await failure(bench.call())
+    assert await settled() == Spent(), "a refusal costs nothing"
+    await failure(bench.call(attempt=2))
+    lost = await settled()
+    assert lost.lost_attempts == 1
+    assert lost.cost_usd == lost.lost_usd > 0
+    bench.service.script(report())
+    answer = await bench.call(attempt=3)
+    with_answer = await settled()
+    assert with_answer.cost_usd == answer.cost_usd == PRICE + lost.lost_usd
+    assert with_answer.usage == answer.usage

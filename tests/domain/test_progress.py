@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from cadre.domain.budget import Bound, Limits
+from cadre.domain.budget import Bound, Limits, Spent
 from cadre.domain.progress import MAX_STRIKES, Progress
 from cadre.domain.turns import BadReport, ModelAnswer, ToolResult
 from cadre.domain.usage import Usage
@@ -72,3 +72,17 @@ def test_three_invalid_calls_in_a_row_are_enough_but_a_valid_one_forgives() -> N
     progress.strike("again")
     assert progress.out_of_patience
     assert progress.last_strike == "again"
+
+
+def test_a_turn_without_an_answer_costs_and_does_not_count() -> None:
+    progress = Progress(LIMITS, "s")
+    progress.settled(Spent(cost_usd=Decimal("0.4"), lost_usd=Decimal("0.4"), lost_attempts=2))
+    assert (progress.turns, progress.spent.lost_attempts) == (0, 2)
+    assert progress.allowance.cost_usd == Decimal("0.6")
+
+
+def test_what_is_not_work_is_idle() -> None:
+    progress = Progress(LIMITS, "s")
+    progress.worked(2, elapsed=3602)
+    progress.worked(9, elapsed=3)  # three at once
+    assert progress.idle_seconds == 3600

@@ -174,8 +174,10 @@ async def test_the_service_says_when_to_come_back(
 
 
 @given(st.integers(min_value=1, max_value=10_000), st.floats(min_value=0, max_value=1))
-def test_backoff_is_bounded_and_never_nothing(attempt: int, jitter: float) -> None:
-    assert 0 < faults.backoff(attempt, lambda: jitter) <= faults.BACKOFF_CAP_SECONDS
+def test_backoff_is_never_less_than_half_of_the_longest(attempt: int, jitter: float) -> None:
+    longest = faults.backoff(attempt, lambda: 1.0)
+    assert longest / 2 <= faults.backoff(attempt, lambda: jitter) <= longest
+    assert 0 < longest <= faults.BACKOFF_CAP_SECONDS
 
 
 def test_backoff_doubles() -> None:
@@ -186,6 +188,11 @@ def test_nobody_comes_back_before_the_time_that_was_asked() -> None:
     fault = Fault(ErrorKind.MODEL_UNAVAILABLE, "busy", retry_after=8)
     waits = [fault.error(1, 0, jitter, ()).retry_after for jitter in (lambda: 0.0, lambda: 1.0)]
     assert waits == [8, 10]
+
+
+def test_who_was_refused_often_waits_longer_than_was_asked() -> None:
+    fault = Fault(ErrorKind.MODEL_UNAVAILABLE, "busy", retry_after=1)
+    assert fault.error(6, 0, lambda: 1.0, ()).retry_after == 32
 
 
 def test_answers_without_sense_are_counted_and_the_third_is_final() -> None:

@@ -207,6 +207,15 @@ async def test_a_tool_that_is_not_there(start: Start, client: Any) -> None:
     assert message.content[-1].name not in {"Read"}
 
 
+async def test_a_tool_input_that_is_broken_in_a_whole_answer(start: Start, http: Any) -> None:
+    simulator = await start(uses_a_tool, **plan("broken_input"))
+    seen = events((await http(simulator).post("/v1/messages", json=STREAMED)).text)
+    assert seen[-1]["type"] == "message_stop"
+    assert seen[-2]["delta"]["stop_reason"] == "tool_use"
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(inputs(seen))
+
+
 async def test_faults_meet_an_agent_a_turn_and_an_attempt(start: Start, http: Any) -> None:
     faults = plan("status", status=500, role="builder", turn=1, attempts=[2, 3])
     client = http(await start(uses_a_tool, **faults))
@@ -222,6 +231,9 @@ async def test_a_scenario_gives_faults_of_its_own(start: Start, http: Any) -> No
     client = http(await start(lambda c: answer(Say("x"), fault=fault)))
     for _ in range(2):
         assert (await client.post("/v1/messages", json=BODY)).status_code == 503
+    client = http(await start(lambda c: answer(Say("x"), fault=fault, fault_attempts=2)))
+    statuses = [(await client.post("/v1/messages", json=BODY)).status_code for _ in range(3)]
+    assert statuses == [503, 503, 200]
 
 
 async def test_a_scenario_that_fails_is_refused_for_good(

@@ -20,12 +20,14 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from cadre.domain import workspaces as ws
 from cadre.domain.agents import Agent
+from cadre.domain.budget import Spent
 from cadre.domain.runs import PreparedRun, PrepareRun, RecordAgent, RecordRun
 from cadre.domain.turns import (
     ModelAnswer,
     ModelCall,
     Outcome,
     Reported,
+    SettleTurn,
     ToolCall,
     ToolResult,
     ToolsWanted,
@@ -75,6 +77,8 @@ class Script:
     commits: list[ws.CommitChange] = field(default_factory=list)
     delivered: list[ws.Deliver] = field(default_factory=list)
     records: list[str] = field(default_factory=list)
+    settled: list[SettleTurn] = field(default_factory=list)
+    lost: Spent = field(default_factory=Spent)
     closed: int = 0
     hold: asyncio.Event | None = None
     entered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,6 +91,11 @@ class Script:
             usage=Usage(input_tokens=100, output_tokens=10),
             cost_usd=self.cost,
         )
+
+    @activity.defn(name="model.settle")
+    async def settle(self, turn: SettleTurn) -> Spent:
+        self.settled.append(turn)
+        return self.lost
 
     @activity.defn(name="tool.run")
     async def tool_run(self, call: ToolCall) -> ToolResult:
@@ -170,6 +179,7 @@ class Script:
     def activities(self) -> Sequence[Callable[..., Any]]:
         return [
             self.model_call,
+            self.settle,
             self.tool_run,
             self.prepare,
             self.open,

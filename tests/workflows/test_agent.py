@@ -13,11 +13,19 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 
 from cadre.domain.agents import Agent, Role
-from cadre.domain.budget import Bound, Limits
+from cadre.domain.budget import Bound, Limits, Spent
 from cadre.domain.errors import ErrorKind
 from cadre.domain.progress import CUT_OFF, LAST_TURN
 from cadre.domain.runs import AgentResult, AgentSpec, AgentState
-from cadre.domain.turns import BadReport, Declined, Interrupted, ModelCall, OutOfBudget, ToolCall
+from cadre.domain.turns import (
+    BadReport,
+    Declined,
+    Interrupted,
+    ModelCall,
+    OutOfBudget,
+    SettleTurn,
+    ToolCall,
+)
 from tests.workflows.scripted import MODEL, WORKSPACE, Script, report, uses
 
 BUILDER = Role(name="builder", report="BuildReport", writes=True)
@@ -186,6 +194,21 @@ async def test_a_final_failure_is_a_result_with_its_one_line(client: Client) -> 
 
     result = await run(client, Script(refuse), spec())
     assert (result.state, result.why) == (AgentState.FAILED, "the key was refused")
+
+
+async def test_a_call_that_fails_for_good_is_charged_what_its_attempts_cost(client: Client) -> None:
+    def fail(call: ModelCall) -> Any:
+        if call.turn == 1:
+            return uses("Read")
+        raise ApplicationError("no sense", type=ErrorKind.MODEL_FAULT, non_retryable=True)
+
+    script = Script(fail, lost=Spent(cost_usd=Decimal(3), lost_usd=Decimal(3), lost_attempts=3))
+    wanted = spec()
+    result = await run(client, script, wanted)
+    assert script.settled == [SettleTurn(run=wanted.run, agent_id="builder", turn=2)]
+    assert (result.state, result.turns) == (AgentState.FAILED, 1)
+    assert (result.spent.cost_usd, result.spent.lost_usd) == (Decimal("3.01"), Decimal(3))
+    assert result.spent.lost_attempts == 3
 
 
 async def test_cancelling_waits_for_the_tool_and_keeps_what_was_done(client: Client) -> None:

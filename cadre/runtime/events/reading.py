@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -26,11 +29,14 @@ class Child(Value):
 
 class Pending(Value):
     """An activity that has not ended. `text` is the end of what a model has written so far of
-    `output_chars` characters; `why` is how the attempt before this one failed."""
+    `output_chars` characters; `why` is how the attempt before this one failed, and `next_try`
+    when this one begins (UTC), None once it has."""
 
+    id: str
     activity: str
     attempt: int
     why: str = ""
+    next_try: datetime | None = None
     text: str = ""
     output_chars: int = 0
 
@@ -89,11 +95,20 @@ async def pending(client: Client, workflow: str) -> list[Pending]:
         beat = await decoder.first(activity.heartbeat_details.payloads, dict[str, Any]) or {}
         found.append(
             Pending(
+                id=activity.activity_id,
                 activity=activity.activity_type.name,
                 attempt=activity.attempt,
                 why=reason(activity.last_failure),
+                next_try=_next_try(activity),
                 text=str(beat.get("text", "")),
                 output_chars=int(beat.get("output_chars", 0)),
             )
         )
     return found
+
+
+def _next_try(activity: PendingActivityInfo) -> datetime | None:
+    waiting = activity.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+    if not (waiting and activity.HasField("next_attempt_schedule_time")):
+        return None
+    return activity.next_attempt_schedule_time.ToDatetime(tzinfo=UTC)
