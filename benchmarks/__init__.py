@@ -1,0 +1,1 @@
+"""What Cadre costs, measured: see docs/performance.md."""

@@ -1,0 +1,96 @@
+"""Cadre as the benchmarks run it: real workflows and activities, and a tool that does nothing.
+
+Two parts are replaced. A tool call's directory is one fixed empty one, so that no workspace is
+opened, and the sandbox starts no process but answers at once, as if `Read` had run in it. All
+else of a tool call takes place: its input is read from the transcript, its result is stored.
+"""
+
+from __future__ import annotations
+
+import marshal
+from pathlib import Path
+from typing import Any
+
+from cadre.domain.agents import Agent
+from cadre.domain.budget import Limits
+from cadre.domain.roles import SCOUT
+from cadre.domain.runs import AgentSpec
+from cadre.domain.usage import Model
+from cadre.domain.workspaces import Workspace
+from cadre.llm.prices import PRICES
+from cadre.storage.objects import Objects
+from cadre.tools.definitions import built_in_definitions
+from cadre.tools.sandbox import Completed, Level
+from cadre.tools.workspace import Workspaces
+from cadre.tools.workspace.lease import View
+
+MODEL: Model = PRICES["claude-sonnet-5"]
+DEFINITION_KEY = "benchmark/definition.json"
+SMALL, LARGE = "small.txt", "large.txt"
+# 20,000 bytes, in letters of two bytes each: so 200 of them fit the model's context window.
+_LARGE_TEXT = "é" * 10_000
+_NOWHERE = Workspace(run="benchmark", name="main", base="0" * 40, snapshot="0" * 40)
+
+
+class NoTool:
+    """A sandbox in which nothing runs: the large file or the small one, read at once."""
+
+    level, owner, python, ripgrep = Level.NONE, None, "python", "rg"
+
+    def path(self, workspace: Path) -> str:
+        return str(workspace)
+
+    async def run(self, *_: object, stdin: bytes | None = None, **__: object) -> Completed:
+        asked = marshal.loads(stdin or b"")
+        text = _LARGE_TEXT if asked["file_path"] == LARGE else "ok"
+        output = f"+{text}".encode()
+        return Completed(0, output, False, len(output), False, 0.0)
+
+
+class NoWorkspaces(Workspaces):
+    """One directory for all."""
+
+    async def view(self, *_: object) -> View:
+        return View(self._state, ())
+
+
+async def store_definition(objects: Objects) -> None:
+    """What every agent of the benchmarks is."""
+    await objects.put(DEFINITION_KEY, built_in_definitions()["scout"].model_dump_json())
+
+
+def spec(run: str, task: str, limits: Limits | None = None) -> AgentSpec:
+    """An agent of its own run."""
+    return AgentSpec(
+        run=run,
+        agent_id="cadre",
+        agent=agent(),
+        task=task,
+        workspace=_NOWHERE,
+        snapshot=_NOWHERE.snapshot,
+        limits=limits or Limits(),
+    )
+
+
+def agent() -> Agent:
+    """A scout that only reads."""
+    return Agent(
+        name="scout",
+        role=SCOUT,
+        definition_key=DEFINITION_KEY,
+        sha256="0" * 64,
+        source="built-in",
+        tools=("Read", "Glob", "Grep", "Bash"),
+        model=MODEL,
+    )
+
+
+def request() -> dict[str, Any]:
+    """What every request of such an agent says beside its messages, for the floor to say too."""
+    from cadre.llm.requests import make_frame, make_request  # noqa: PLC0415 (takes seconds)
+    from cadre.tools import registry  # noqa: PLC0415
+
+    frame = make_frame(
+        "floor", agent(), built_in_definitions()["scout"], registry.schemas(agent().tools)
+    )
+    return make_request(MODEL, frame, [], max_tokens=32_000)
