@@ -21,9 +21,12 @@ def line(event: Event, started: datetime | None) -> str | None:
     told = _told(event)
     if told is None:
         return None
-    turn, text = told
-    seconds = (event.at.time - started).total_seconds() if started else 0.0
-    who = event.at.agent_id or "run"
+    return told_line(event.at.time, started, event.at.agent_id or "run", *told)
+
+
+def told_line(time: datetime, started: datetime | None, who: str, turn: str, text: str) -> str:
+    """A line of what happened to `who` at `time`."""
+    seconds = (time - started).total_seconds() if started else 0.0
     return f"{seconds:7.1f}s  {who:<11}  {turn:<7}  {one_line(text, WIDTH)}".rstrip()
 
 

@@ -108,13 +108,16 @@ def proxy(environ: Mapping[str, str]) -> Iterator[Check]:
 def sandbox(settings: Settings) -> Check:
     """Which sandbox agents' commands get, and how to get a better one."""
     from cadre.tools.sandbox import Level, probe  # noqa: PLC0415
+    from cadre.tools.sandbox.advice import LANDLOCK_GAPS  # noqa: PLC0415
 
     result = probe(read_only=settings.sandbox_read_only)
     reasons = "; ".join(result.reasons)
     if result.level is Level.BWRAP:
         return ok("sandbox", result.level.value)
     if result.level is Level.LANDLOCK:
-        return warn("sandbox", result.level.value, reasons)
+        gaps = ", ".join(LANDLOCK_GAPS)
+        found = f"{result.level.value}, which does not cover all (docs/security.md): {gaps}"
+        return warn("sandbox", found, reasons)
     if settings.sandbox_insecure:
         return warn("sandbox", "none: CADRE_SANDBOX_INSECURE lets commands do anything", reasons)
     return fail("sandbox", "none", reasons)

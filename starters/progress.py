@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
 import typer
 from rich.live import Live
 from temporalio.client import Client
-from temporalio.service import RPCError
 
-from cadre.runtime.events import Event, follow, pending
+from cadre.runtime.events import Event, follow
 from starters.console import say
 from starters.find import Found
-from starters.lines import line
+from starters.lines import line, told_line
 from starters.screen import console, screen, thinkers
 from starters.view import RunView
+from starters.waits import RUN, at_work, waiting
 
 REFRESH_SECONDS = 0.25
 TEXT_SECONDS = 0.5
-# Each look at a text is a call to the server, so with many agents only some are shown.
-TEXTS = 4
+WAIT_SECONDS = 2.0
 
 Show = Callable[[Event, RunView], None]
 
@@ -33,10 +35,16 @@ async def watch(client: Client, found: Found, *, show: Show | None = None) -> Ru
     there is none, or as `show` does. Raises CadreError where the server stays away."""
     view = RunView(run=found.run, run_id=found.run_id, started=found.started)
     if show is None and sys.stdout.isatty():
-        async with _live(client, view):
-            await _apply(client, found, view, None)
+        now = _Now()
+        with _live(view, now):
+            async with _beside(_look(client, view, now)):
+                await _apply(client, found, view, None)
+    elif show is print_json:
+        await _apply(client, found, view, show)
     else:
-        await _apply(client, found, view, show or print_line)
+        out = say_to_stderr if show is print_line_to_stderr else say
+        async with _beside(_tell_waits(client, view, out)):
+            await _apply(client, found, view, show or print_line)
     return view
 
 
@@ -58,7 +66,12 @@ def print_line_to_stderr(event: Event, view: RunView) -> None:
     """An event as a line on standard error, where standard output is for a result as JSON."""
     text = line(event, view.started)
     if text is not None:
-        typer.echo(text, err=True)
+        say_to_stderr(text)
+
+
+def say_to_stderr(text: str) -> None:
+    """A line on standard error."""
+    typer.echo(text, err=True)
 
 
 def print_json(event: Event, view: RunView) -> None:  # noqa: ARG001
@@ -66,49 +79,70 @@ def print_json(event: Event, view: RunView) -> None:  # noqa: ARG001
     say(event.model_dump_json())
 
 
-@asynccontextmanager
-async def _live(client: Client, view: RunView) -> AsyncIterator[None]:
-    """Redraw the run in place for the time of the block; the last picture stays."""
-    writing: dict[str, str] = {}
+@dataclass
+class _Now:
+    """What agents write right now, and what failed and is about to be tried again."""
+
+    writing: dict[str, str] = field(default_factory=dict)
+    waits: list[str] = field(default_factory=list)
+
+
+def _live(view: RunView, now: _Now) -> Live:
+    """The run, redrawn in place; the last picture stays."""
 
     def picture() -> object:
-        seconds = view.seconds if view.end else time.time() - _epoch(view)
-        return screen(view, seconds, {} if view.end else writing)
+        if view.end:
+            return screen(view, view.seconds, {})
+        return screen(view, time.time() - _epoch(view), now.writing, now.waits)
 
-    with Live(
+    return Live(
         get_renderable=picture,  # type: ignore[arg-type]
         console=console(),
         refresh_per_second=1 / REFRESH_SECONDS,
-    ):
-        task = asyncio.create_task(_read_texts(client, view, writing))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    )
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do endless work for the time of the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _epoch(view: RunView) -> float:
     return view.started.timestamp() if view.started else time.time()
 
 
-async def _read_texts(client: Client, view: RunView, writing: dict[str, str]) -> None:
-    """Keep `writing` at what the models write, for the agents that think."""
+async def _look(client: Client, view: RunView, now: _Now) -> None:
+    """Keep `now` up to date."""
     while True:
-        now: dict[str, str] = {}
-        for agent_id in thinkers(view)[:TEXTS]:
-            try:
-                activities = await pending(client, f"{view.run}/{agent_id}")
-            except RPCError:
-                continue  # it has ended meanwhile, or the server is away: the events will tell
-            for activity in activities:
-                if activity.attempt > 1 and activity.why:
-                    now[agent_id] = f"attempt {activity.attempt}, since {activity.why}"
-                elif activity.text:
-                    now[agent_id] = activity.text
-        writing.clear()
-        writing.update(now)
+        writing: dict[str, str] = {}
+        waits: list[str] = []
+        async for who, activity in at_work(client, view):
+            if words := waiting(activity, datetime.now(UTC)):
+                waits.append(f"{who} {words}")
+            elif activity.text and who in thinkers(view):
+                writing[who] = activity.text
+        now.writing, now.waits = writing, waits
         await asyncio.sleep(TEXT_SECONDS)
+
+
+async def _tell_waits(client: Client, view: RunView, out: Callable[[str], None]) -> None:
+    """A line for each attempt that somebody waits for; only when it has ended there is an event."""
+    told: dict[tuple[str, str], int] = {}
+    while True:
+        async for who, activity in at_work(client, view):
+            now = datetime.now(UTC)
+            waits = waiting(activity, now)
+            if waits and told.get((who, activity.id)) != activity.attempt:
+                told[who, activity.id] = activity.attempt
+                turn = "" if who == RUN else f"turn {view.agents[who].turn}"
+                out(told_line(now, view.started, who, turn, waits))
+        await asyncio.sleep(WAIT_SECONDS)
 
 
 def going_on(run: str) -> Callable[[], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -23,8 +23,11 @@ def console() -> Console:
     return out if out.is_terminal else Console(highlight=False, markup=False, width=FILE_WIDTH)
 
 
-def screen(view: RunView, seconds: float, writing: Mapping[str, str]) -> RenderableType:
-    """The run as it stands after `seconds`; `writing` is the text that agents write now."""
+def screen(
+    view: RunView, seconds: float, writing: Mapping[str, str], waits: Iterable[str] = ()
+) -> RenderableType:
+    """The run as it stands after `seconds`; `writing` is the text that agents write now, `waits`
+    says line by line what failed and is about to be tried again."""
     usage = view.usage
     head = Text.assemble(
         (clean(view.run), "bold"),
@@ -37,6 +40,7 @@ def screen(view: RunView, seconds: float, writing: Mapping[str, str]) -> Rendera
         parts.append(agents_table(view))
     for agent_id, text in writing.items():
         parts.append(_tail(agent_id, text))
+    parts += [Text(one_line(wait, 300), style="yellow") for wait in waits]
     if view.trouble:
         parts.append(Text(one_line(view.trouble, 300), style="red"))
     return Group(*parts)
@@ -60,7 +64,7 @@ def agents_table(view: RunView) -> Table:
         table.add_column(heading, no_wrap=True)
     for heading in ("turns", "tokens", "cached", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("")  # of all columns the one to be cut where there is no room
     last = len(view.agents)
     for number, agent in enumerate(view.agents.values(), start=1):
         table.add_row(
@@ -71,6 +75,6 @@ def agents_table(view: RunView) -> Table:
             tokens(agent.usage.total_tokens),
             f"{agent.usage.cache_share:.0%}",
             usd(agent.cost_usd),
-            Text(one_line(agent.now, 200)),
+            Text(one_line(agent.now, 200), no_wrap=True, overflow="ellipsis"),
         )
     return table

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["doctor", "server", "up", "worker"]
 
+# The UI's list without the agents' workflows, which have no search attributes of ours.
+RUNS_PAGE = "/namespaces/default/workflows?query=CadrePattern+IS+NOT+NULL"
+
 Port = Annotated[int | None, typer.Option(help="Port of the embedded server [7233].")]
 UiPort = Annotated[int | None, typer.Option(help="Port of its web UI [8233].")]
 StateDir = Annotated[Path | None, typer.Option(help="Directory of database, workspaces, store.")]
@@ -113,6 +116,7 @@ def _show(settings: Settings, services: RunningServices) -> None:
         "Temporal": services.address
         or "the service that TEMPORAL_ADDRESS or TEMPORAL_PROFILE names",
         "Web UI": services.ui_url,
+        "Runs": services.ui_url and f"{services.ui_url}{RUNS_PAGE}",
         "Worker": services.worker_pid and f"process {services.worker_pid}",
         "Models": services.models,
         "Sandbox": services.sandbox,
