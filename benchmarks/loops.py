@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from temporalio.client import WorkflowHandle
 
@@ -30,9 +30,8 @@ class Measured:
     seconds: list[float] = field(default_factory=list)
     calls_a_second: list[float] = field(default_factory=list)
     cpu: dict[str, list[float]] = field(default_factory=dict)
-    events: int = 0
-    bytes: int = 0
-    agents: int = 0
+    events: list[int] = field(default_factory=list)
+    bytes: list[int] = field(default_factory=list)
 
 
 async def start(rig: Rig, kind: str) -> WorkflowHandle[Any, Any]:
@@ -59,8 +58,9 @@ async def one(rig: Rig, kind: str, measured: Measured) -> None:
     handle = await start(rig, kind)
     await finish(kind, handle)
     measured.seconds.append(time.perf_counter() - began)
-    measured.events, measured.bytes = await history_size(handle)
-    measured.agents += 1
+    events, size = await history_size(handle)
+    measured.events.append(events)
+    measured.bytes.append(size)
 
 
 async def many(rig: Rig, kind: str, agents: int, measured: Measured) -> None:
@@ -77,7 +77,6 @@ async def many(rig: Rig, kind: str, agents: int, measured: Measured) -> None:
     for name, pid in watched.items():
         used = (cpu_seconds(pid) - before[name]) / agents
         measured.cpu.setdefault(name, []).append(used)
-    measured.agents += agents
 
 
 async def compare(rig: Rig, *, rounds: int, in_a_row: int, at_once: int) -> dict[str, Measured]:
@@ -96,21 +95,37 @@ async def compare(rig: Rig, *, rounds: int, in_a_row: int, at_once: int) -> dict
     return measured
 
 
-def rows(measured: dict[str, Measured]) -> list[tuple[str, float, float, str]]:
-    """Name, the floor's number, Cadre's, and what is aimed at."""
+class Row(NamedTuple):
+    """The p50 of both, the p50 of Cadre's part of the floor's (each round by itself, since a
+    machine's load changes from round to round), and what is aimed at."""
+
+    name: str
+    floor: float
+    cadre: float
+    ratio: float
+    aim: str = ""
+
+
+def rows(measured: dict[str, Measured]) -> list[Row]:
+    """What was measured, side by side."""
     floor, cadre = measured["floor"], measured["cadre"]
     return [
-        ("seconds of one agent, p50", p50(floor.seconds), p50(cadre.seconds), "≤ 1.5"),
-        (
+        _row("seconds of one agent, p50", floor.seconds, cadre.seconds, "≤ 1.5"),
+        _row(
             "model calls a second, many at once",
-            p50(floor.calls_a_second),
-            p50(cadre.calls_a_second),
+            floor.calls_a_second,
+            cadre.calls_a_second,
             "≥ 0.8",
         ),
         *(
-            (f"CPU seconds of the {name}, an agent", p50(floor.cpu[name]), p50(cadre.cpu[name]), "")
+            _row(f"CPU seconds of the {name}, an agent", floor.cpu[name], cadre.cpu[name])
             for name in ("worker", "server", "simulator")
         ),
-        ("history events of an agent", floor.events, cadre.events, ""),
-        ("history bytes of an agent", floor.bytes, cadre.bytes, ""),
+        _row("history events of an agent", floor.events, cadre.events),
+        _row("history bytes of an agent", floor.bytes, cadre.bytes),
     ]
+
+
+def _row(name: str, floor: Sequence[float], cadre: Sequence[float], aim: str = "") -> Row:
+    ratios = [ours / theirs for theirs, ours in zip(floor, cadre, strict=True) if theirs]
+    return Row(name, p50(floor), p50(cadre), p50(ratios), aim)

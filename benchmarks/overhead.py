@@ -40,7 +40,7 @@ class Effort(NamedTuple):
     turns: int
 
 
-FULL = Effort(rounds=5, in_a_row=6, at_once=40, pieces=40, turns=200)
+FULL = Effort(rounds=8, in_a_row=4, at_once=40, pieces=40, turns=200)
 QUICK = Effort(rounds=1, in_a_row=2, at_once=4, pieces=5, turns=42)
 
 
@@ -84,9 +84,9 @@ def _say_comparison(
         f"{effort.rounds} times; floor and Cadre in turns\n"
     )
     print(f"{'':<42}{'floor':>10}{'Cadre':>10}{'ratio':>8}  aim")
-    for name, floor, cadre, aim in rows(measured):
-        ratio = cadre / floor if floor else float("nan")
-        print(f"{name:<42}{_number(floor):>10}{_number(cadre):>10}{ratio:>8.2f}  {aim}".rstrip())
+    for row in rows(measured):
+        both = f"{_number(row.floor):>10}{_number(row.cadre):>10}"
+        print(f"{row.name:<42}{both}{row.ratio:>8.2f}  {row.aim}".rstrip())
     print(f"{'model calls answered':<42}{floor_calls:>10}{cadre_calls:>10}")
     print(f"{'the model calls of one agent alone, s, p50':<42}{_number(alone):>10}")
 
@@ -101,9 +101,7 @@ def _say_growth(growth: Growth) -> None:
 
 
 def _number(value: float) -> str:
-    return (
-        f"{value:,}" if isinstance(value, int) else f"{value:.3f}" if value < 10 else f"{value:.1f}"
-    )
+    return f"{value:.3f}" if value < 10 else f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
 def main() -> None:

@@ -106,12 +106,11 @@ async def _kill_in_edit(settings: Settings, run: SampleRun, tell: Tell) -> Kille
         f"kill     SIGKILL to the worker, process {pid}, in the middle of an edit: "
         f"{written} of {whole} lines of {EDITED} are written"
     )
-    while (successor := _worker(settings)) in (None, pid):
-        await asyncio.sleep(POLL_SECONDS)
+    successor = await _other_worker(settings, pid)
     seconds, patience = time.monotonic() - began, HEARTBEAT.total_seconds()
     tell(
-        f"restart  after {seconds:.1f}s the supervisor has another worker ready, process {successor}; "
-        f"the edit begins again when it has given no sign of life for {patience:g}s"
+        f"restart  after {seconds:.1f}s another worker stands ready, process {successor}; the edit "
+        f"begins again when it has given no sign of life for {patience:g}s"
     )
     return Killed(pid, successor, round(seconds, 3))
 
@@ -124,6 +123,14 @@ def _written(settings: Settings, run: SampleRun, whole: int) -> int:
             lines = path.read_text().count("\n")
             found = max(found, lines if lines < whole else 0)
     return found
+
+
+async def _other_worker(settings: Settings, killed: int) -> int:
+    while True:
+        pid = _worker(settings)
+        if pid not in (None, killed):
+            return pid
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _worker(settings: Settings) -> int | None:

@@ -17,6 +17,7 @@ from cadre.domain.errors import CadreError
 from cadre.runtime import devserver
 from cadre.runtime.client import external_service
 from cadre.runtime.locks import supervising
+from cadre.runtime.processes import leave_no_core
 from cadre.runtime.record import RunningServices, remove_services, write_services
 from cadre.runtime.settings import Settings
 from cadre.tools.sandbox import end_strays
@@ -141,6 +142,7 @@ async def supervised(
 
     Raises CadreError with nothing left behind where somebody holds it or a part cannot start.
     """
+    leave_no_core()
     with supervising(settings):
         supervisor = Supervisor(settings, simulation=simulation, worker=worker, log=log)
         try:

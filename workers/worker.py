@@ -15,6 +15,7 @@ from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from cadre.runtime.attributes import ensure_search_attributes
 from cadre.runtime.client import connect
+from cadre.runtime.processes import leave_no_core
 from cadre.runtime.settings import Settings
 from cadre.tools.sandbox import end_strays
 from workers.announcement import Ready
@@ -38,6 +39,7 @@ async def run_worker(settings: Settings, announce: Callable[[Ready], None]) -> N
 
     Raises CadreError in one line where it cannot start: no server, no credentials.
     """
+    leave_no_core()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

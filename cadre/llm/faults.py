@@ -28,7 +28,7 @@ MAX_MALFORMED = 3
 BACKOFF_BASE_SECONDS = 1.0
 BACKOFF_CAP_SECONDS = 60.0
 MAX_RETRY_AFTER_SECONDS = 3600.0
-_MAX_DETAIL_CHARS = 400
+_MAX_MESSAGE_CHARS = 600
 
 _SET_KEY = (
     "set ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN or a profile in the environment of the worker "
@@ -108,10 +108,13 @@ def backoff(attempt: int, jitter: Callable[[], float]) -> float:
 
 
 def one_line(message: str, secrets: Sequence[str]) -> str:
-    """`message` in one bounded line, without any of `secrets`."""
+    """`message` in one bounded line, without any of `secrets`.
+
+    It is cut here and nowhere before, since half a secret would not be found.
+    """
     for secret in secrets:
         message = message.replace(secret, "…")
-    return " ".join(message.split())[:1000]
+    return " ".join(message.split())[:_MAX_MESSAGE_CHARS]
 
 
 def no_credentials() -> CadreError:
@@ -128,8 +131,7 @@ def classify(error: Exception, now: float) -> Fault:
             return _connection(error.__cause__ or error)
         case BrokenAnswer():
             kind = _BY_TYPE.get(error.error_type, ErrorKind.MODEL_FAULT)
-            detail = error.message[:_MAX_DETAIL_CHARS]
-            return Fault(kind, f"the answer broke off: {error.error_type}: {detail}")
+            return Fault(kind, f"the answer broke off: {error.error_type}: {error.message}")
         case MalformedAnswer():
             return Fault(ErrorKind.MODEL_FAULT, f"the service's answer makes no sense: {error}")
         case httpx2.HTTPError():
@@ -146,9 +148,8 @@ def classify(error: Exception, now: float) -> Fault:
 
 def _refusal(error: anthropic.APIStatusError, now: float) -> Fault:
     status = error.status_code
-    detail = (error.api_message or "")[:_MAX_DETAIL_CHARS]
     told = f"the service refused with {status} {error.type or ''}".rstrip()
-    parts = [told if status >= 500 else _ADVICE.get(status, told), detail]
+    parts = [told if status >= 500 else _ADVICE.get(status, told), error.api_message]
     return Fault(
         kind=_kind(status, str(error.type), error.error_code),
         message=": ".join(part for part in parts if part),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Iterator, Mapping, Sequence
@@ -135,6 +136,11 @@ async def end(process: Process, grace_seconds: float) -> None:
         except TimeoutError:
             process.kill()
     await process.wait()
+
+
+def leave_no_core() -> None:
+    """Have this process, and what it starts, leave no core file: it would hold the keys."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def leave(status: int) -> NoReturn:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pygit2
@@ -39,6 +40,7 @@ class Home:
     def __init__(self, root: Path, **variables: str) -> None:
         self.root = root
         self.state = root / "state"
+        self.command: tuple[str | Path, ...] = (ROOT / "run",)
         mine = {n: v for n, v in os.environ.items() if not n.startswith(FOREIGN)}
         self.environment = mine | {
             "HOME": str(root),
@@ -52,7 +54,7 @@ class Home:
     def run(self, *arguments: str | Path, seconds: float = 180) -> subprocess.CompletedProcess[str]:
         """`./run …` to its end."""
         return subprocess.run(
-            [ROOT / "run", *arguments],
+            [*self.command, *arguments],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -63,7 +65,7 @@ class Home:
     def start(self, *arguments: str | Path, **variables: str) -> subprocess.Popen[str]:
         """`./run …` in the background."""
         return subprocess.Popen(
-            [ROOT / "run", *arguments],
+            [*self.command, *arguments],
             env=self.environment | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -74,6 +76,7 @@ class Home:
     def up(self, *arguments: str | Path, **variables: str) -> Iterator[dict[str, Any]]:
         """`./run up …` while the block runs; yields services.json's content."""
         process = self.start("up", *arguments, **variables)
+        draining: Thread | None = None
         try:
             assert process.stdout is not None
             said = []
@@ -83,10 +86,16 @@ class Home:
                     break
             else:
                 pytest.fail("".join(said))
+            # A log that nobody reads fills its pipe, and then whoever writes it stands still.
+            draining = Thread(target=process.stdout.read)
+            draining.start()
             yield self.services()
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
+            process.wait(timeout=60)
+            if draining is not None:
+                draining.join()
+            process.communicate()
 
     def services(self) -> dict[str, Any]:
         """What runs where."""

@@ -89,10 +89,14 @@ def test_services_that_are_kept_serve_a_second_demo(tmp_path: Path) -> None:
 def test_services_that_play_something_else_are_refused(tmp_path: Path) -> None:
     home = Home(tmp_path)
     scenario = Path(__file__).parent / "scenarios" / "parts.py"
-    with home.up("--scenario", scenario):
+    with home.up("--scenario", scenario) as services:
         done = home.run("demo")
+        crash = home.run("demo", "--crash")
+        assert home.services()["worker_pid"] == services["worker_pid"]
     assert (done.returncode, done.stdout) == (2, "")
     assert "which does not know the demo" in done.stderr
+    assert (crash.returncode, crash.stdout, crash.stderr.count("\n")) == (2, "", 1)
+    assert "needs services of its own" in crash.stderr
 
 
 def test_an_interrupted_demo_leaves_no_process(tmp_path: Path) -> None:

@@ -132,3 +132,14 @@ def test_what_is_missing_is_one_line(
     assert done.stderr.startswith(f"cadre: {missing}: install it")
     assert done.stderr.count("\n") == 1
     assert not (tree / ".venv").exists()
+
+
+def test_a_link_to_another_trees_environment_is_left_alone(tree: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    (tree / ".venv").symlink_to(other)
+    status, _, err = run(tree)
+    assert status == 2
+    assert "is a symbolic link" in err
+    assert [path.name for path in other.iterdir()] == ["kept"]

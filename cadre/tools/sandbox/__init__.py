@@ -3,6 +3,7 @@
 from cadre.tools.sandbox.output import render
 from cadre.tools.sandbox.ownership import give
 from cadre.tools.sandbox.probing import ProbeResult, open_sandbox, probe
+from cadre.tools.sandbox.strays import end_strays
 from cadre.tools.sandbox.types import Completed, Level, Limits, Mount, Sandbox
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Mount",
     "ProbeResult",
     "Sandbox",
+    "end_strays",
     "give",
     "open_sandbox",
     "probe",

@@ -13,6 +13,28 @@ SWITCHES = (
     ("kernel/unprivileged_userns_clone", "0", "1"),
     ("user/max_user_namespaces", "0", "10000"),
 )
+# What the Landlock level cannot stop, which the namespaces of bubblewrap would; by short names.
+LANDLOCK_GAPS = {
+    "what files exist": (
+        "whether a file that is named exists, its size, owner and times, and where a link leads "
+        "can be seen anywhere on the machine (not what is in it, nor a directory's list)"
+    ),
+    "modes and times of files": (
+        "modes, times and extended attributes of files that belong to the commands' user can be "
+        "changed anywhere (not their content): those of other runs' workspaces where the engine "
+        "is root, else all of yours"
+    ),
+    "names of processes": "other processes and their command lines can be seen",
+    "a replaced .git": (
+        "a workspace's .git can be removed or replaced; the engine neither follows nor keeps it, "
+        "and puts it back"
+    ),
+    "user names": "the machine's user names can be read",
+    "sums of resources": (
+        "temporary files are bounded one by one, not in sum, and the processes of all commands "
+        "are counted together"
+    ),
+}
 
 
 def namespaces_advice(proc: Path = Path("/proc"), root: Path = Path("/")) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cadre.tools.sandbox import strays
 from cadre.tools.sandbox.child import Launch
 from cadre.tools.sandbox.descriptors import Descriptors
 from cadre.tools.sandbox.host import INSIDE_ID, Host
@@ -84,7 +85,8 @@ class BwrapSandbox:
                 *argv,
             ]
             launch = Launch(
-                argv=lambda status: [self.program, "--json-status-fd", str(status), *confine],
+                argv=lambda status: [strays.name(), "--json-status-fd", str(status), *confine],
+                program=self.program,
                 descriptors=descriptors,
                 memory=self.limits.memory,
                 stdin=stdin or b"",

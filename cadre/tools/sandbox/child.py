@@ -12,11 +12,13 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cadre.domain.errors import CadreError, ErrorKind
+from cadre.tools.sandbox import strays
 from cadre.tools.sandbox.descriptors import Descriptors
 from cadre.tools.sandbox.output import HeadTail
 
@@ -28,12 +30,14 @@ PIECE = 64 * 1024
 @dataclass(frozen=True)
 class Launch:
     """How to start a launcher. `argv` is made from its status descriptor; `descriptors` are
-    what else it inherits, given up here once it has; `memory` bounds the whole tree, in bytes."""
+    what else it inherits, given up here once it has; `memory` bounds the whole tree, in bytes.
+    `program` is what runs where `argv` begins with another name."""
 
     argv: Callable[[int], Sequence[str]]
     descriptors: Descriptors
     memory: int
     stdin: bytes = b""
+    program: str | None = None
 
 
 class Process:
@@ -84,13 +88,24 @@ class Process:
         """Kill what is left and return when it is gone, and its output read."""
         self._popen.kill()
         await self.launcher
+        self._end_unbound()
         self._popen.wait()
-        self._read_status()
         rest = {future for future in (self._root, self._closed) if future is not None}
         await asyncio.wait(rest, timeout=GRACE_SECONDS)
         for fd in (self._out, self._status, *self._pidfds):
             self._loop.remove_reader(fd)
             os.close(fd)
+
+    def _end_unbound(self) -> None:
+        """Kill the tree's root where the launcher died before it had bound it to itself: it is in
+        the launcher's group still, or known by its ID. The launcher, not yet waited for, keeps
+        the group's ID from being used again."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._read_status()
+        root = self._reported("child-pid")
+        if root is not None:
+            strays.end_own(root)
 
     def _ended(self, pidfd: int) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
@@ -132,9 +147,10 @@ class Process:
 
 def _popen(launch: Launch, out: int, status: int) -> subprocess.Popen[bytes]:
     with launch.descriptors as descriptors:
-        stdin = descriptors.give(launch.stdin)
+        stdin = descriptors.hold(launch.stdin)
         return subprocess.Popen(
             launch.argv(status),
+            executable=launch.program,
             stdin=stdin,
             stdout=out,
             stderr=out,

@@ -14,9 +14,13 @@ class Descriptors:
         self.all: list[int] = []
 
     def give(self, data: bytes) -> int:
-        """A descriptor from which `data` can be read."""
+        """A descriptor that the child inherits, from which `data` can be read."""
+        return self.lend(self.hold(data))
+
+    def hold(self, data: bytes) -> int:
+        """A descriptor from which `data` can be read; the child does not inherit it by number."""
         fd = os.memfd_create("cadre")
-        self._made.append(self.lend(fd))
+        self._made.append(fd)
         with open(fd, "wb", closefd=False) as file:
             file.write(data)
         os.lseek(fd, 0, os.SEEK_SET)

@@ -19,8 +19,9 @@ DENIED = (
 )  # fmt: skip
 # What reaches processes and objects that only namespaces keep apart.
 DENIED_WITHOUT_NAMESPACES = (
-    "ioprio_set", "migrate_pages", "move_pages", "mq_open", "msgget", "sched_setaffinity",
-    "sched_setattr", "sched_setparam", "sched_setscheduler", "semget", "setpriority", "shmget",
+    "inotify_add_watch", "inotify_init", "inotify_init1", "ioprio_set", "migrate_pages",
+    "move_pages", "mq_open", "msgget", "sched_setaffinity", "sched_setattr", "sched_setparam",
+    "sched_setscheduler", "semget", "setpriority", "shmget",
 )  # fmt: skip
 SIGNALS = ("kill", "tkill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 

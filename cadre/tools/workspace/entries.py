@@ -7,6 +7,21 @@ from typing import BinaryIO
 
 # Modification and change time (ns), size, inode, mode: equal while a file has not been changed.
 Signature = tuple[int, int, int, int, int]
+# Characters that macOS leaves out of a file's name.
+_LEFT_OUT = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070),
+                           0xFEFF])  # fmt: skip
+
+
+def is_git(name: str) -> bool:
+    """Whether a name is `.git`, or what macOS or Windows would take for it: letters of either
+    case, characters left out, a short name, a stream, dots or spaces at the end.
+
+    Git checks no such name out on any system.
+    """
+    if not name.isascii():
+        name = name.translate(_LEFT_OUT)
+    parts = name.lower().split("\\")  # Windows' separator
+    return any(part.partition(":")[0].rstrip(". ") in (".git", "git~1") for part in parts)
 
 
 def open_file(parent: int, name: str) -> BinaryIO:

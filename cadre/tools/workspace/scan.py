@@ -1,9 +1,10 @@
 """Snapshots: a directory's files as a git tree, byte for byte.
 
 What is kept: regular files with their executable bit, symbolic links as such, any name that is
-not `.git`. What is not: empty directories, other mode bits, FIFOs, sockets and devices, and
-whatever `.gitignore` names, unless it was in the tree before; all this is cache, which a
-rollback may take away. A repository inside the workspace keeps its files and loses its `.git`.
+not `.git` nor taken for it elsewhere. What is not: empty directories, other mode bits, FIFOs,
+sockets and devices, and whatever `.gitignore` names, unless it was in the tree before; all this
+is cache, which a rollback may take away. A repository inside the workspace keeps its files and
+loses its `.git`.
 A submodule's directory is kept as the commit that it names; what lies in it is cache.
 
 No filter, line-ending conversion or attribute applies.
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from cadre.tools.workspace import ignore
 from cadre.tools.workspace.contents import Contents, Known, RefusedError
-from cadre.tools.workspace.entries import open_directory, open_file, show
+from cadre.tools.workspace.entries import is_git, open_directory, open_file, show
 from cadre.tools.workspace.objects import (
     EXECUTABLE,
     FILE,
@@ -91,7 +92,7 @@ class _Scanner:
             raise RefusedError(f"{show(place.path)}: more than {MAX_DEPTH} directories deep")
         before = {} if tracked is None else self._tree(tracked)
         with os.scandir(place.handle) as listing:
-            found = [entry for entry in listing if entry.name.lower() != ".git"]
+            found = [entry for entry in listing if not is_git(entry.name)]
         place = _with_own_rules(place, found)
         after: Tree = {}
         for entry in found:
