@@ -3,6 +3,7 @@ activity has ended, however often it was tried before."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from datetime import datetime
 
@@ -35,6 +36,6 @@ def waiting(activity: Pending, now: datetime) -> str | None:
     if activity.next_try is None or not activity.why:
         return None
     seconds = (activity.next_try - now).total_seconds()
-    when = f"next try in {seconds:.0f} s" if seconds > 0 else "next try as a worker is free"
+    when = f"next try in {math.ceil(seconds)} s" if seconds > 0 else "next try as a worker is free"
     what = "model" if activity.activity == "model.call" else activity.activity
     return f"waits: {what}: attempt {activity.attempt}, {when}: {activity.why}"

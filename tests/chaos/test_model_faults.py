@@ -111,6 +111,8 @@ CASES = [
     retried("429-retry-after", refusal(429, retry_after=4)),
     retried("529", refusal(529), times=3),
     retried("500", refusal(500)),
+    retried("408", refusal(408)),
+    retried("409", refusal(409)),
     retried("overloaded-mid-stream", broken(FaultKind.STREAM_ERROR), free=False),
     retried("connection-cut", broken(FaultKind.CUT), free=False),
     retried("stall", broken(FaultKind.STALL), free=False),
@@ -137,6 +139,7 @@ CASES = [
     endless("same-call", habit=Habit.SAME_CALL),
     fatal("400", 400, "refused"),
     fatal("401", 401, "ANTHROPIC_API_KEY"),
+    fatal("402", 402, "billed"),
     fatal("403", 403, "key"),
     fatal("404", 404, "model"),
     fatal("413", 413, "large"),
@@ -154,11 +157,8 @@ def trials(
 ) -> dict[str, Trial]:
     """The runs of all cases that were asked for, a few of them at once."""
     asked = [getattr(item, "callspec", None) for item in request.session.items]
-    cases = {
-        spec.params["case"].ailment.name: spec.params["case"]
-        for spec in asked
-        if spec and "case" in spec.params
-    }
+    given = [spec.params.get("case") for spec in asked if spec]
+    cases = {case.ailment.name: case for case in given if isinstance(case, Case)}
 
     async def run_all() -> dict[str, Trial]:
         clinic = await Clinic.open(faulty_services, repo)
