@@ -100,8 +100,11 @@ class Stage:
 
     def half_done(self, run: str) -> list[Path]:
         """Workspaces in which a command has begun and not ended."""
-        found = self.home.state.glob(f"runs/{run}/**/effects.txt")
-        return [path for path in found if 0 < path.read_text().count("\n") % 10 < 8]
+        try:
+            found = list(self.home.state.glob(f"runs/{run}/main/tree.*/effects.txt"))
+            return [path for path in found if 0 < path.read_text().count("\n") % 10 < 8]
+        except FileNotFoundError:  # directories come and go while they are looked through
+            return []
 
     @contextmanager
     def second_worker(self) -> Iterator[int]:
