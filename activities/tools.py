@@ -113,8 +113,8 @@ class ToolActivities:
         return Ran(await run_tool(call.use.name, request, context), call.snapshot)
 
     async def _change(self, call: ToolCall, request: object) -> Ran:
-        call_id = f"{call.agent_id}/{call.turn}/{call.use.id}/{activity.info().attempt}"
-        lease = await self._workspaces.begin(call.workspace, call.snapshot, call_id)
+        call_id, attempt = f"{call.agent_id}/{call.turn}/{call.use.id}", activity.info().attempt
+        lease = await self._workspaces.begin(call.workspace, call.snapshot, call_id, attempt)
         context = ToolContext(
             sandbox=self._sandbox,
             workspace=lease.path,

@@ -9,7 +9,7 @@ import sysconfig
 import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +33,9 @@ NAMESPACE = "default"
 PORT_SECONDS = 1.0
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+# The server draws ports for its inner services, and another process may take one before it does.
+START_ATTEMPTS = 5
+PORT_TAKEN = "address already in use"
 
 # The defaults poll the internal queues 20 times a second, which costs 46 ms at every task.
 _DYNAMIC = {
@@ -43,6 +46,10 @@ _DYNAMIC = {
     "matching.enableFairness": "true",
     "frontend.WorkflowTimeSkippingEnabled": "true",
 }
+
+
+class _PortTakenError(CadreError):
+    """The server ended because something listened on one of its ports."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,13 @@ async def start(settings: Settings) -> DevServer:
     Raises CadreError(WRONG_INPUT) in one line, with nothing left behind, where it cannot run.
     """
     command = _command(settings)
+    for _ in range(START_ATTEMPTS - 1):
+        with suppress(_PortTakenError):
+            return await _start(command, settings)
+    return await _start(command, settings)
+
+
+async def _start(command: list[str], settings: Settings) -> DevServer:
     await _claim_ports(settings)
     log = fresh_log(make_state_dir(settings) / "server.log")
     process = await spawn(command, plain_environment(), log=log)
@@ -173,7 +187,13 @@ async def _first_answer(server: DevServer, log: Path) -> Client:
             await asyncio.sleep(0.02)
         else:
             return client
-    raise CadreError(ErrorKind.WRONG_INPUT, f"the Temporal server does not start: {last_line(log)}")
+    raise _failure(log)
+
+
+def _failure(log: Path) -> CadreError:
+    taken = PORT_TAKEN in log.read_text(errors="replace")
+    kind = _PortTakenError if taken else CadreError
+    return kind(ErrorKind.WRONG_INPUT, f"the Temporal server does not start: {last_line(log)}")
 
 
 async def _set_retention(client: Client, days: int) -> None:

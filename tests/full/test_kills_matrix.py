@@ -30,7 +30,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return outcome
 
 
-@pytest.mark.parametrize("names", [("worker",), ("server",), BOTH], ids=" and ".join)
+@pytest.mark.parametrize("names", [("server",), BOTH], ids=" and ".join)
 def test_killed_inside_a_command(tmp_path: Path, calm: Outcome, names: tuple[str, ...]) -> None:
     stage = Stage(tmp_path)
     with stage.home.up("--scenario", EFFECTS):
@@ -76,6 +76,22 @@ def test_killed_between_a_tools_result_and_its_record(tmp_path: Path, calm: Outc
     settle(tmp_path, stage.repo, "killed")
 
 
+def test_a_worker_that_is_stopped_inside_a_command(tmp_path: Path, calm: Outcome) -> None:
+    """The server may give it the command again, as long as its polls are open; so that takes a
+    few heartbeat timeouts. It begins all of that when it comes back, in vain."""
+    stage = Stage(tmp_path)
+    with stage.home.up("--scenario", EFFECTS), ExitStack() as second:
+        stage.begin("stopped")
+        first = until(lambda: stage.half_done("stopped"), "a command at work")
+        with stopped(stage.pid("worker")):
+            second.enter_context(stage.second_worker())
+            # The successor works in a directory of its own; only then does the first one go on.
+            until(lambda: set(stage.half_done("stopped")) - set(first), "its second start", 180)
+        assert stage.end("stopped") == calm
+        assert stage.retried("stopped", "builder.1") == ["tool.run"]
+    settle(tmp_path, stage.repo, "stopped")
+
+
 def test_a_worker_that_is_stopped_while_the_model_answers(tmp_path: Path, calm: Outcome) -> None:
     """Both attempts end; the turn has one answer."""
     stage = Stage(tmp_path)
@@ -84,7 +100,7 @@ def test_a_worker_that_is_stopped_while_the_model_answers(tmp_path: Path, calm: 
         until(lambda: stage.calls("builder.1", 2), "the call")
         with stopped(stage.pid("worker")):
             second.enter_context(stage.second_worker())
-            until(lambda: len(stage.calls("builder.1", 2)) == 2, "the successor's call")
+            until(lambda: len(stage.calls("builder.1", 2)) == 2, "its successor's call", 180)
         assert stage.end("stopped") == calm
         assert stage.retried("stopped", "builder.1") == ["model.call"]
     settle(tmp_path, stage.repo, "stopped")

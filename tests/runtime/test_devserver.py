@@ -66,6 +66,23 @@ async def test_a_taken_port_is_one_line_and_leaves_nothing(settings: Settings, n
     assert not settings.state_dir.exists()
 
 
+async def test_a_server_whose_inner_port_was_taken_starts_again(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It draws the ports of its inner services; this one lost the first of them to another."""
+    unlucky = tmp_path / "temporal"
+    unlucky.write_text(
+        f'#!/bin/sh\n[ -e {tmp_path}/tried ] && exec {devserver.temporal_binary()} "$@"\n'
+        f"touch {tmp_path}/tried\necho 'listen tcp: bind: address already in use'\nexit 1\n"
+    )
+    unlucky.chmod(0o755)
+    monkeypatch.setattr(devserver, "temporal_binary", lambda: unlucky)
+    async with devserver.running(settings) as server:
+        client = await Client.connect(server.address)
+        assert await missing_search_attributes(client) == []
+    assert "already in use" in (settings.state_dir / "server.log.1").read_text()
+
+
 async def test_a_server_that_dies_at_its_start_says_why(settings: Settings) -> None:
     settings.state_dir.mkdir()
     (settings.state_dir / "temporal.db").write_text("this is no database, " * 100)

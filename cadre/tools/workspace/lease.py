@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cadre.domain.errors import CadreError, ErrorKind
 from cadre.tools.sandbox.types import Mount
 from cadre.tools.workspace import processes
 from cadre.tools.workspace.files import discard
@@ -23,11 +24,13 @@ from cadre.tools.workspace.scan import Seen, scan
 from cadre.tools.workspace.steps import Holder, Step, Steps
 
 
-class SupersededError(Exception):
+class SupersededError(CadreError):
     """Another attempt has taken over; whatever this one did is void."""
 
     def __init__(self) -> None:
-        super().__init__("another attempt of this call has taken over the workspace")
+        super().__init__(
+            ErrorKind.SUPERSEDED, "another attempt of this call has taken over the workspace"
+        )
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Lease(View):
         last = self._held[-1]
         if last.holder is None or born is None:
             return
-        holder = Holder(call=last.holder.call, pid=pid, started=born)
+        holder = last.holder.model_copy(update={"pid": pid, "started": born})
         step = self._steps.take(last, generation=last.generation, holder=holder, clean=None)
         if step is None:
             processes.end(pid, born)
@@ -100,15 +103,22 @@ class Lease(View):
         self._held.append(step)
 
 
-def begin(home: Home, base: bytes, snapshot: str, call: str, owner: int | None) -> Step:
-    """Take the workspace for `call` in the state `snapshot`, ending whoever had it."""
+def begin(home: Home, base: bytes, snapshot: str, holder: Holder, owner: int | None) -> Step:
+    """Take the workspace for `holder` in the state `snapshot`, ending whoever had it.
+
+    Raises SupersededError where a later attempt of the same call has it: a worker that stood still
+    begins what it was given then, though nobody waits for it any more.
+    """
     steps = Steps(home.steps)
     step = None
     while step is None:  # ends: an earlier holder has few steps left to make
         last = steps.last()
+        had = last.holder
+        if had is not None and had.call == holder.call and had.attempt > holder.attempt:
+            raise SupersededError
         in_place = _holds(home, last, snapshot)
         generation = last.generation if in_place else last.number + 1
-        step = steps.take(last, generation=generation, holder=Holder(call=call), clean=None)
+        step = steps.take(last, generation=generation, holder=holder, clean=None)
     directory = home.tree(generation)
     if not in_place:
         end_holder(last)

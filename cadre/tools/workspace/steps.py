@@ -23,9 +23,11 @@ KEPT_STEPS = 256
 
 
 class Holder(Value):
-    """A call that writes: its ID, and its sandbox's process once that runs."""
+    """A call that writes: its ID, which attempt of it, and its sandbox's process once that
+    runs."""
 
     call: str
+    attempt: int = 1
     pid: int | None = None
     started: int | None = None
 

@@ -26,7 +26,7 @@ from cadre.tools.workspace.lease import Lease, View, begin, end_holder, find_vie
 from cadre.tools.workspace.objects import ObjectDatabase, isolate_libgit2
 from cadre.tools.workspace.opening import Opened
 from cadre.tools.workspace.scan import Seen
-from cadre.tools.workspace.steps import Steps
+from cadre.tools.workspace.steps import Holder, Steps
 
 # What is remembered of scanned directories, in files of all of them together.
 MAX_SEEN_FILES = 400_000
@@ -53,12 +53,16 @@ class Workspaces:
         cache = self._state / "cache" / "setup"
         return await opening.open_workspace(request, home, self._sandbox, cache)
 
-    async def begin(self, workspace: Workspace, snapshot: str, call_id: str) -> Lease:
+    async def begin(
+        self, workspace: Workspace, snapshot: str, call_id: str, attempt: int = 1
+    ) -> Lease:
         """Start a call that writes, in a directory that holds `snapshot` exactly.
 
-        Whoever held the workspace is ended; calls on one workspace must follow each other.
+        Whoever held the workspace is ended; calls on one workspace must follow each other. Raises
+        SupersededError where a later attempt of the same call holds it.
         """
-        return await asyncio.to_thread(self._begin, workspace, snapshot, call_id)
+        holder = Holder(call=call_id, attempt=attempt)
+        return await asyncio.to_thread(self._begin, workspace, snapshot, holder)
 
     async def view(self, workspace: Workspace, snapshot: str) -> View:
         """A directory that holds `snapshot`, to be shown read-only."""
@@ -96,10 +100,10 @@ class Workspaces:
         """The runs that have files here, for a reaper to compare with those that live."""
         return await asyncio.to_thread(self._runs)
 
-    def _begin(self, workspace: Workspace, snapshot: str, call_id: str) -> Lease:
+    def _begin(self, workspace: Workspace, snapshot: str, holder: Holder) -> Lease:
         home = open_home(self._state, workspace)
         base = _base_tree(home, workspace)
-        step = begin(home, base, snapshot, call_id, self._sandbox.owner)
+        step = begin(home, base, snapshot, holder, self._sandbox.owner)
         seen = self._remembered(home.tree(step.generation))
         return Lease(home, step, bytes.fromhex(snapshot), seen)
 

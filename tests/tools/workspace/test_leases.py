@@ -102,6 +102,19 @@ async def test_a_superseded_call_changes_nothing(workspace, workspaces, call):
     await new.finish(await new.snapshot())
 
 
+async def test_an_earlier_attempt_does_not_end_a_later_one(workspace, workspaces):
+    """A worker that stood still begins late what it was given long ago."""
+    later = await workspaces.begin(workspace, workspace.snapshot, "c", attempt=3)
+    (later.path / "a.txt").write_text("later")
+    with pytest.raises(SupersededError):
+        await workspaces.begin(workspace, workspace.snapshot, "c", attempt=2)
+    await later.finish(await later.snapshot())
+    assert (later.path / "a.txt").read_text() == "later"
+    half = await workspaces.begin(workspace, workspace.snapshot, "d", attempt=1)
+    next_one = await workspaces.begin(workspace, workspace.snapshot, "d", attempt=2)
+    assert next_one.path != half.path
+
+
 async def test_any_state_that_was_can_be_read(workspace, workspaces, call, listing):
     one = await call(workspace, workspace.snapshot, {"x": "1"})
     two = await call(workspace, one, {"x": "2", "y": "2"})
