@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from cadre.tools.registry import ToolContext, run_tool
+from cadre.tools.registry import Toolbox, ToolContext
 from cadre.tools.sandbox import Limits, give
 
 
@@ -196,19 +196,21 @@ async def test_where_the_agent_cannot_write_nothing_is_written(sandbox, workspac
         ("Edit", {"file_path": "file", "old_string": "as", "new_string": "evil"}),
         ("Bash", {"command": "echo evil > file"}),
     ):
-        output = await run_tool(name, given, context)
+        output = await Toolbox().run(name, given, context)
         assert output.is_error, output
     assert path.read_text() == "as it was"
     assert [p.name for p in workspace.iterdir()] == ["file"]
-    assert (await run_tool("Read", {"file_path": "file"}, context)).content == "     1\tas it was"
+    assert (
+        await Toolbox().run("Read", {"file_path": "file"}, context)
+    ).content == "     1\tas it was"
 
 
 async def test_a_full_disk_leaves_the_old_content(put, workspace, limited):
     path = put("file", b"as it was")
-    sandbox = limited(Limits(file_size=1000))
+    sandbox = limited(Limits(file_size=1024))
     give(workspace, sandbox.owner)
     context = ToolContext(sandbox=sandbox, workspace=workspace, writable=True)
-    output = await run_tool("Write", {"file_path": "file", "content": "x" * 5000}, context)
+    output = await Toolbox().run("Write", {"file_path": "file", "content": "x" * 5000}, context)
     assert output.is_error
     assert path.read_text() == "as it was"
 

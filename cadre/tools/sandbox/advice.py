@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-NEEDED = {"prlimit": "util-linux", "setpriv": "util-linux", "unshare": "util-linux", "bash": "bash"}
+NEEDED = {"setpriv": "util-linux", "unshare": "util-linux", "bash": "bash"}
 # Settings of the kernel that forbid user namespaces, with the value at which they do.
 SWITCHES = (
     ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),

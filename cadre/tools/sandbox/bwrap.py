@@ -10,6 +10,7 @@ from pathlib import Path
 from cadre.tools.sandbox import strays
 from cadre.tools.sandbox.child import Launch
 from cadre.tools.sandbox.descriptors import Descriptors
+from cadre.tools.sandbox.gate import Gate
 from cadre.tools.sandbox.host import INSIDE_ID, Host
 from cadre.tools.sandbox.memory import prefer_as_victim
 from cadre.tools.sandbox.ownership import require_workspace
@@ -71,6 +72,7 @@ class BwrapSandbox:
 
         with contextlib.ExitStack() as stack:
             descriptors = stack.enter_context(Descriptors())
+            gate = stack.enter_context(Gate(descriptors))
             user = self._user(stack, descriptors)
             seccomp = compile_filter(local_sockets=not network)
             confine = [
@@ -81,7 +83,7 @@ class BwrapSandbox:
                 *environment(self.host, env),
                 *("--seccomp", str(descriptors.give(seccomp)), "--"),
                 *user.inside,
-                *_limited(self.limits),
+                *gate.command(self.limits),
                 *argv,
             ]
             launch = Launch(
@@ -90,6 +92,7 @@ class BwrapSandbox:
                 descriptors=descriptors,
                 memory=self.limits.memory,
                 stdin=stdin or b"",
+                gate=gate,
             )
             return await supervise(
                 launch,
@@ -128,14 +131,3 @@ def _isolation(*, network: bool) -> Iterator[str]:
         yield "--unshare-net"
     yield from ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
     yield from ("--hostname", "cadre")
-
-
-def _limited(limits: Limits) -> Iterator[str]:
-    yield "prlimit"
-    yield f"--nproc={limits.processes}"
-    yield f"--data={limits.process_memory}"
-    yield f"--fsize={limits.file_size}"
-    yield f"--nofile={limits.open_files}"
-    yield f"--cpu={limits.cpu_seconds}"
-    yield "--core=0"
-    yield "--"

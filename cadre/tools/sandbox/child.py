@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.tools.sandbox import strays
 from cadre.tools.sandbox.descriptors import Descriptors
+from cadre.tools.sandbox.gate import Gate
 from cadre.tools.sandbox.output import HeadTail
 
 # How long the tree may take to go once its launcher is dead.
@@ -31,13 +32,15 @@ PIECE = 64 * 1024
 class Launch:
     """How to start a launcher. `argv` is made from its status descriptor; `descriptors` are
     what else it inherits, given up here once it has; `memory` bounds the whole tree, in bytes.
-    `program` is what runs where `argv` begins with another name."""
+    `program` is what runs where `argv` begins with another name. `gate` is where the command
+    waits, if it does."""
 
     argv: Callable[[int], Sequence[str]]
     descriptors: Descriptors
     memory: int
     stdin: bytes = b""
     program: str | None = None
+    gate: Gate | None = None
 
 
 class Process:
@@ -52,7 +55,7 @@ class Process:
         self._said = b""
         self._pidfds: list[int] = []
         self._out, out = os.pipe()
-        self._status, status = os.pipe()
+        self._status, status = _status_pipe()
         try:
             self._popen = _popen(launch, out, status)
         except OSError as error:
@@ -68,6 +71,8 @@ class Process:
         for fd, reader in ((self._out, self._read_output), (self._status, self._read_status)):
             os.set_blocking(fd, False)
             self._loop.add_reader(fd, reader)
+        if launch.gate is not None:
+            launch.gate.open_when_bound(self._known_root)
 
     @property
     def pid(self) -> int:
@@ -102,10 +107,14 @@ class Process:
         the group's ID from being used again."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._read_status()
-        root = self._reported("child-pid")
+        root = self._known_root()
         if root is not None:
             strays.end_own(root)
+
+    def _known_root(self) -> int | None:
+        """The ID of the tree's root process, None before it was reported."""
+        self._read_status()
+        return self._reported("child-pid")
 
     def _ended(self, pidfd: int) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
@@ -143,6 +152,16 @@ class Process:
             if line.endswith(b"\n") and name in (report := json.loads(line)):
                 return int(report[name])
         return None
+
+
+def _status_pipe() -> tuple[int, int]:
+    """The ends to read from and to report to. Whoever holds the latter reads it as well: else
+    the report would end a launcher whose engine is gone, before it lets its tree's root go on."""
+    outer, inner = os.pipe()
+    try:
+        return outer, os.open(f"/proc/self/fd/{outer}", os.O_RDWR)
+    finally:
+        os.close(inner)
 
 
 def _popen(launch: Launch, out: int, status: int) -> subprocess.Popen[bytes]:

@@ -26,6 +26,11 @@ class Descriptors:
         os.lseek(fd, 0, os.SEEK_SET)
         return fd
 
+    def hand_over(self, fd: int) -> int:
+        """Pass on a descriptor that is closed here once the child has it."""
+        self._made.append(fd)
+        return self.lend(fd)
+
     def lend(self, fd: int) -> int:
         """Pass on a descriptor that stays open here."""
         self.all.append(fd)

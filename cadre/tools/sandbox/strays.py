@@ -1,20 +1,27 @@
-"""Sandboxes that outlived the engine that started them.
+"""What is left of sandboxes whose engine is gone.
 
-Bubblewrap binds the sandbox's first process to itself, and itself to the engine, only when it has
-set everything up. Whoever is killed within these milliseconds leaves a sandbox behind that nobody
-bounds any more. So each bubblewrap carries its engine's identity as its name, for others to see
-that the engine is gone.
+An engine that is killed leaves no command running: the kernel ends those that run, and one that
+starts waits at its gate (see `gate`), where it ends by itself. But a bubblewrap that is killed
+after it has made its sandbox's first process, and before it lets that go on, leaves one that
+waits for ever and does nothing. So each bubblewrap carries its engine's identity as its name, and
+that process with it, for others to see that the engine is gone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 _NAME = "cadre-sandbox"
+# States of a process that has ended, although nobody may have collected it.
+DEAD = "ZX"
+# How often to look for more, and how long one that was killed may take to go.
+PASSES = 5
+GRACE_SECONDS = 1.0
 
 
 def name() -> str:
@@ -23,9 +30,20 @@ def name() -> str:
 
 
 def end_strays() -> int:
-    """Kill the sandboxes of engines that are gone, on the whole machine; how many they were."""
-    numbers = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return sum(_end(pid, lambda found: not _lives(found)) for pid in numbers)
+    """Kill the sandboxes of engines that are gone, on the whole machine, and wait for their end;
+    returns how many processes that were.
+
+    While it looks around, what it has passed by may become a sandbox, or one that it kills may
+    just have made another. So it looks again until it finds none.
+    """
+    ended = 0
+    for _ in range(PASSES):
+        numbers = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+        found = sum(_end(pid, lambda found: not _lives(found), GRACE_SECONDS) for pid in numbers)
+        if not found:
+            break
+        ended += found
+    return ended
 
 
 def end_own(pid: int) -> None:
@@ -34,18 +52,26 @@ def end_own(pid: int) -> None:
     _end(pid, lambda found: found == mine)
 
 
-def _end(pid: int, wanted: Callable[[str], bool]) -> bool:
-    """Kill process `pid` if it is a sandbox's and its name is wanted."""
+def _end(pid: int, wanted: Callable[[str], bool], wait: float = 0) -> bool:
+    """Kill process `pid` if it is a sandbox's and its name is wanted, and give it so many seconds
+    to go."""
     with contextlib.suppress(OSError):  # it has ended, or belongs to somebody else
         handle = os.pidfd_open(pid)  # holds the ID meanwhile
         try:
             found = _called(pid)
             if found.startswith(f"{_NAME} ") and wanted(found):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
+                _await_end(handle, wait)
                 return True
         finally:
             os.close(handle)
     return False
+
+
+def _await_end(handle: int, seconds: float) -> None:
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    poll.poll(seconds * 1000)
 
 
 def _called(pid: int) -> str:
@@ -55,11 +81,16 @@ def _called(pid: int) -> str:
 def _lives(found: str) -> bool:
     """Whether the engine of that name still runs."""
     with contextlib.suppress(OSError):
-        return found == _name_of(int(found.split()[1]))
+        engine = int(found.split()[1])
+        return found == _name_of(engine) and _status(engine)[0] not in DEAD
     return False
 
 
 def _name_of(engine: int) -> str:
     """A process ID is used again some day; with the time of its start it is not."""
-    status = Path(f"/proc/{engine}/stat").read_text()
-    return f"{_NAME} {engine} {status.rpartition(')')[2].split()[19]}"
+    return f"{_NAME} {engine} {_status(engine)[19]}"
+
+
+def _status(pid: int) -> list[str]:
+    """The kernel's words on a process, from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

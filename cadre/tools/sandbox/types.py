@@ -37,7 +37,8 @@ class Limits:
 
     `process_memory` bounds the private memory of each process, `memory` that of all (looked at
     a few times a second, so a steep rise passes it for a moment); `temporary` bounds /tmp where
-    it is a file system of its own. Sizes are bytes, `cpu_seconds` counts for each process.
+    it is a file system of its own. Sizes are bytes (`process_memory` and `file_size` may be cut to
+    whole KiB), `cpu_seconds` counts for each process.
     """
 
     processes: int = 512

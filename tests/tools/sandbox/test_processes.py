@@ -217,8 +217,8 @@ async def test_the_memory_of_all_processes_together_is_bounded(sh, limited, mark
 
 
 async def test_the_size_of_files_is_bounded(sh, limited, workspace):
-    await sh("head -c 2000000 /dev/zero > big", within=limited(Limits(file_size=1_000_000)))
-    assert (workspace / "big").stat().st_size == 1_000_000
+    await sh("head -c 2000000 /dev/zero > big", within=limited(Limits(file_size=1_024_000)))
+    assert (workspace / "big").stat().st_size == 1_024_000
 
 
 async def test_many_at_once_do_not_disturb_each_other(sh):
