@@ -12,14 +12,16 @@ from cadre.llm.requests import make_frame, text, tool_result, user_message
 from cadre.llm.segment import Block, Frame, Message, Segment
 from cadre.storage import keys
 from cadre.storage.objects import Objects
-from cadre.tools import registry
+from cadre.tools.registry import Toolbox
+from cadre.tools.task import offered_to
 
 
-async def load_frame(objects: Objects, call: ModelCall) -> Frame:
+async def load_frame(objects: Objects, call: ModelCall, tools: Toolbox) -> Frame:
     """What every request of the agent will share, from its frozen definition."""
     data = await _load(objects, call.agent.definition_key)
     definition = AgentDefinition.model_validate_json(data)
-    return make_frame(call.agent_id, call.agent, definition, registry.schemas(call.agent.tools))
+    schemas = offered_to(call.agent, tools.schemas(call.agent.tools))
+    return make_frame(call.agent_id, call.agent, definition, schemas)
 
 
 async def load_message(objects: Objects, call: ModelCall, last: Segment | None) -> Message | None:

@@ -15,6 +15,7 @@ from activities.errors import cadre_errors
 from activities.messages import load_frame, load_message
 from activities.model_heartbeat import showing
 from activities.transcripts import Conversation, Transcripts
+from cadre.domain.agents import TASK
 from cadre.domain.budget import MIN_OUTPUT_TOKENS, Bound, Reservation, reserve
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.domain.reports import REPORT_TYPES
@@ -37,7 +38,8 @@ from cadre.llm.segment import Block, Frame, Message, Segment
 from cadre.llm.stream import Accumulator
 from cadre.storage import keys
 from cadre.storage.objects import Objects
-from cadre.tools import registry
+from cadre.tools.registry import Toolbox
+from cadre.tools.task import only_reads
 
 PREVIEW_CHARS = 200
 TITLE_CHARS = 80
@@ -54,8 +56,8 @@ class _Turn:
 
 class ModelActivities:
     """Calls the model. `transcripts` may be shared with the tools, which then need not read again
-    what was just written. `jitter` gives random numbers from 0 to 1, `clock` seconds since the
-    epoch. The client must not retry by itself."""
+    what was just written; `tools` are all that agents can have. `jitter` gives random numbers from
+    0 to 1, `clock` seconds since the epoch. The client must not retry by itself."""
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class ModelActivities:
         objects: Objects,
         *,
         transcripts: Transcripts | None = None,
+        tools: Toolbox | None = None,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -70,6 +73,7 @@ class ModelActivities:
         self._objects = objects
         self._log = AttemptLog(objects)
         self._transcripts = transcripts or Transcripts(objects)
+        self._tools = tools or Toolbox()
         self._jitter = jitter
         self._clock = clock
 
@@ -94,7 +98,7 @@ class ModelActivities:
 
     async def _turn(self, call: ModelCall) -> _Turn:
         before = await self._transcripts.conversation(call.run, call.agent_id, call.turn - 1)
-        frame = before.frame or await load_frame(self._objects, call)
+        frame = before.frame or await load_frame(self._objects, call, self._tools)
         return _Turn(before, frame, await load_message(self._objects, call, before.last))
 
     async def _attempt(
@@ -145,11 +149,24 @@ class ModelActivities:
         report_key = keys.report(call.run, call.agent_id)
         report_type = REPORT_TYPES[call.agent.role.report]
         outcome = outcome_of(
-            segment, report_type, report_key, lambda block: _describe(call, segment, block)
+            segment, report_type, report_key, lambda block: self._describe(call, segment, block)
         )
         if isinstance(outcome, Reported):
             await self._objects.put_json(report_key, outcome.report)
         return _answer(outcome, attempts, segment)
+
+    def _describe(self, call: ModelCall, segment: Segment, block: Block) -> ToolUse:
+        name, agent = block["name"], call.agent
+        if name not in agent.tools:
+            title, read_only = f"{name}: no such tool", True
+        else:
+            title = self._tools.title(name, block["input"])
+            read_only = self._tools.is_read_only(name, writes=agent.role.writes)
+            if name == TASK:
+                read_only = only_reads(agent, block["input"])
+        if block["id"] in segment.invalid_inputs:
+            title = f"{name}: invalid input"
+        return ToolUse(id=block["id"], name=name, title=title[:TITLE_CHARS], read_only=read_only)
 
 
 def _reserve(
@@ -175,15 +192,3 @@ def _answer(outcome: Outcome, attempts: Attempts, segment: Segment | None = None
         lost_attempts=cost.lost_attempts,
         seconds=segment.seconds if segment else 0.0,
     )
-
-
-def _describe(call: ModelCall, segment: Segment, block: Block) -> ToolUse:
-    name, agent = block["name"], call.agent
-    if name not in agent.tools:
-        title, read_only = f"{name}: no such tool", True
-    else:
-        title = registry.title(name, block["input"])
-        read_only = registry.is_read_only(name, writes=agent.role.writes)
-    if block["id"] in segment.invalid_inputs:
-        title = f"{name}: invalid input"
-    return ToolUse(id=block["id"], name=name, title=title[:TITLE_CHARS], read_only=read_only)

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
+from activities.calls import Calls
 from activities.errors import cadre_errors
 from activities.heartbeat import beating
-from activities.transcripts import Transcripts
-from cadre.domain.errors import CadreError, ErrorKind
+from cadre.domain.permissions import Decision, Outcome
 from cadre.domain.render import cell
+from cadre.domain.rules import Request
 from cadre.domain.turns import ToolCall, ToolResult
-from cadre.storage import keys
-from cadre.storage.objects import Objects
-from cadre.tools.registry import ToolContext, ToolOutput, run_tool
+from cadre.tools import hooks
+from cadre.tools.registry import Toolbox, ToolContext, ToolOutput
 from cadre.tools.sandbox import Sandbox
-from cadre.tools.workspace import RefusedError, Workspaces
-
-PREVIEW_CHARS = 200
+from cadre.tools.targets import request_of
+from cadre.tools.workspace import Lease, RefusedError, View, Workspaces
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,15 @@ class ToolActivities:
 
     def __init__(
         self,
-        objects: Objects,
-        transcripts: Transcripts,
+        calls: Calls,
         workspaces: Workspaces,
         sandbox: Sandbox,
+        tools: Toolbox | None = None,
     ) -> None:
-        self._objects = objects
-        self._transcripts = transcripts
+        self._calls = calls
         self._workspaces = workspaces
         self._sandbox = sandbox
+        self._tools = tools or Toolbox()
 
     @activity.defn(name="tool.run")
     @cadre_errors
@@ -53,81 +52,96 @@ class ToolActivities:
         An attempt that died before it stored its result took no effect: the next one starts from
         the same snapshot, in a directory of its own.
         """
-        key = keys.tool_result(call.run, call.agent_id, call.turn, call.use.id)
-        stored = await self._objects.get_json(key)
-        if stored is not None:
-            return ToolResult.model_validate(stored["result"])
+        if (kept := await self._calls.result(call)) is not None:
+            return kept
         started = time.monotonic()
         async with beating():
             ran = await self._ran(call)
-            output = ran.output
-            result = ToolResult(
-                use_id=call.use.id,
-                is_error=output.is_error,
-                invalid=output.invalid,
-                preview=cell(output.content, PREVIEW_CHARS),
-                snapshot=ran.snapshot,
-                seconds=round(time.monotonic() - started, 3),
-            )
-            kept = {
-                "content": output.content,
-                "is_error": output.is_error,
-                "result": result.model_dump(mode="json"),
-            }
-            if await self._objects.put_new_json(key, kept):
-                return result
-        # An attempt that was thought dead was quicker; what it did counts, and this did not happen.
-        stored = await self._objects.get_json(key)
-        return ToolResult.model_validate(stored["result"])
+            seconds = time.monotonic() - started
+            return await self._calls.keep(call, ran.output, ran.snapshot, seconds)
 
     async def _ran(self, call: ToolCall) -> Ran:
-        request, problem = await self._request(call)
+        given, problem = await self._calls.given(call)
         if problem is not None:
             return Ran(ToolOutput(problem, is_error=True, invalid=True), call.snapshot)
+        request = Request(call.use.name)
+        if call.permissions.bind:
+            view = await self._workspaces.view(call.workspace, call.snapshot)
+            request = request_of(call.use.name, given, view.path, self._sandbox.path(view.path))
+        decision = call.permissions.decide(request)
+        if decision.outcome is not Outcome.ALLOW:
+            return Ran(not_allowed(decision), call.snapshot)
         if call.use.read_only:
-            return await self._look(call, request)
-        return await self._change(call, request)
+            view = await self._workspaces.view(call.workspace, call.snapshot)
+            return Ran(await self._run_tool(call, given, request, view), call.snapshot)
+        return await self._change(call, given, request)
 
-    async def _request(self, call: ToolCall) -> tuple[object, str | None]:
-        """The input that the model gave, or what is wrong with the call."""
-        if call.use.name not in call.tools:
-            return None, f"There is no tool {call.use.name}. You have: {', '.join(call.tools)}."
-        segment = await self._transcripts.segment(call.run, call.agent_id, call.turn)
-        if segment is None:
-            where = f"turn {call.turn} of {call.run}/{call.agent_id}"
-            raise CadreError(ErrorKind.WRONG_INPUT, f"{where} is not in the object store")
-        if call.use.id in segment.invalid_inputs:
-            return None, "The tool's input is not a JSON object. Call it again."
-        block = next(block for block in segment.assistant if block.get("id") == call.use.id)
-        return block["input"], None
+    async def _change(self, call: ToolCall, given: object, request: Request) -> Ran:
+        call_id, attempt = f"{call.agent_id}/{call.turn}/{call.use.id}", activity.info().attempt
+        lease = await self._workspaces.begin(call.workspace, call.snapshot, call_id, attempt)
+        output = await self._run_tool(call, given, request, lease)
+        if output.denied:  # not finished, so the next call rolls back what a hook did
+            return Ran(output, call.snapshot)
+        try:
+            tree = await lease.snapshot()
+        except RefusedError as refused:
+            return Ran(undone(str(refused), output), call.snapshot)
+        if (forbidden := await self._forbidden(call, tree)) is not None:
+            return Ran(undone(forbidden, output, denied=True), call.snapshot)
+        await lease.finish(tree)
+        return Ran(output, tree)
 
-    async def _look(self, call: ToolCall, request: object) -> Ran:
-        view = await self._workspaces.view(call.workspace, call.snapshot)
+    async def _run_tool(
+        self, call: ToolCall, given: object, request: Request, view: View
+    ) -> ToolOutput:
+        """The tool with the hooks around it, on the files of `view`."""
         context = ToolContext(
             sandbox=self._sandbox,
             workspace=view.path,
-            writable=False,
+            writable=isinstance(view, Lease),
             mounts=view.mounts,
             env=view.env,
+            on_start=view.started if isinstance(view, Lease) else None,
+            unreadable=call.permissions.unreadable,
         )
-        return Ran(await run_tool(call.use.name, request, context), call.snapshot)
+        told = given if isinstance(given, dict) else {}
+        session = f"{call.run}/{call.agent_id}"
+        around = hooks.Around(call.permissions, request, session, call.use.id, told)
+        before = await hooks.before(around, context)
+        if before.against:
+            return before.added_to(
+                ToolOutput(f"Denied. {before.against}", is_error=True, denied=True)
+            )
+        output = await self._tools.run(call.use.name, given, context)
+        if output.is_error:
+            return before.added_to(output)
+        after = await hooks.after(around, context, output)
+        return after.added_to(before.added_to(output))
 
-    async def _change(self, call: ToolCall, request: object) -> Ran:
-        call_id, attempt = f"{call.agent_id}/{call.turn}/{call.use.id}", activity.info().attempt
-        lease = await self._workspaces.begin(call.workspace, call.snapshot, call_id, attempt)
-        context = ToolContext(
-            sandbox=self._sandbox,
-            workspace=lease.path,
-            writable=True,
-            mounts=lease.mounts,
-            env=lease.env,
-            on_start=lease.started,
-        )
-        output = await run_tool(call.use.name, request, context)
-        try:
-            tree = await lease.snapshot()
-        except RefusedError as refused:  # not finished, so the next call rolls it back
-            said = f"{refused}\nEverything that this call did was undone.\n\n{output.content}"
-            return Ran(ToolOutput(said, is_error=True), call.snapshot)
-        await lease.finish(tree)
-        return Ran(output, tree)
+    async def _forbidden(self, call: ToolCall, tree: str) -> str | None:
+        """What a rule has against the files that a call changed, by whatever means it did."""
+        if tree == call.snapshot or not call.permissions.guards_files:
+            return None
+
+        def forbids(path: str) -> str | None:
+            why = call.permissions.forbids_change(path)
+            return None if why is None else f"Denied: {cell(path, 200)} was changed, but {why}."
+
+        return await self._workspaces.find_changed(call.workspace, call.snapshot, tree, forbids)
+
+
+def not_allowed(decision: Decision) -> ToolOutput:
+    """What the model is told of a call that was not run.
+
+    ASK is where a person comes in: until somebody can be asked, it is a denial that says so.
+    """
+    text = f"Denied: {decision.why}. Nothing was run."
+    if decision.outcome is Outcome.ASK:
+        text = f"Denied: {decision.why}; nobody can be asked here. Nothing was run."
+    return ToolOutput(text, is_error=True, denied=True)
+
+
+def undone(why: str, output: ToolOutput, *, denied: bool = False) -> ToolOutput:
+    """What the model is told of a call whose lease is not finished, so the next rolls it back."""
+    said = f"{why}\nEverything that this call did was undone.\n\n{output.content}"
+    return ToolOutput(said, is_error=True, denied=denied)

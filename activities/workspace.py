@@ -1,4 +1,4 @@
-"""A run's workspaces: open, check, describe, commit, deliver, close."""
+"""A run's workspaces: open, check, describe, commit, integrate, deliver, close."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from temporalio import activity
 
 from activities.errors import cadre_errors
 from activities.heartbeat import beating
+from cadre.domain.integration import (
+    BranchOrder,
+    FindMarkers,
+    Markers,
+    MergeBranches,
+    Merged,
+    OrderBranches,
+)
 from cadre.domain.workspaces import (
     Change,
     CheckResult,
@@ -81,9 +89,30 @@ class WorkspaceActivities:
     @activity.defn(name="workspace.commit")
     @cadre_errors
     async def commit(self, request: CommitChange) -> str:
-        """Commit a snapshot; the parent's ID where nothing changed."""
+        """Commit a snapshot; an only parent's ID where nothing changed."""
         async with beating():
             return await self._workspaces.commit(request)
+
+    @activity.defn(name="workspace.order")
+    @cadre_errors
+    async def order(self, request: OrderBranches) -> BranchOrder:
+        """Find the order in which to integrate branches."""
+        async with beating():
+            return await self._workspaces.order(request)
+
+    @activity.defn(name="workspace.merge")
+    @cadre_errors
+    async def merge(self, request: MergeBranches) -> Merged:
+        """Merge two commits into a snapshot; conflicts are a result."""
+        async with beating():
+            return await self._workspaces.merge(request)
+
+    @activity.defn(name="workspace.find_markers")
+    @cadre_errors
+    async def find_markers(self, request: FindMarkers) -> Markers:
+        """Find what a resolver of conflicts has left."""
+        async with beating():
+            return await self._workspaces.find_markers(request)
 
     @activity.defn(name="workspace.deliver")
     @cadre_errors

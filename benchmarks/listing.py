@@ -23,7 +23,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from benchmarks.measure import p50
-from cadre.runtime import devserver
+from cadre.runtime.ports import free_port
 from cadre.runtime.processes import leave
 from cadre.runtime.settings import Settings
 from workers.supervisor import supervised
@@ -100,7 +100,7 @@ def listed(environment: dict[str, str], limit: int) -> int:
 
 
 async def _measure(runs: int, times: int, state: Path) -> None:
-    settings = Settings(state_dir=state, port=devserver.free_port(), ui_port=devserver.free_port())
+    settings = Settings(state_dir=state, port=free_port(), ui_port=free_port())
     async with supervised(settings, worker=False) as supervisor:
         address = supervisor.services.address
         if address is None:

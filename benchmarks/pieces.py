@@ -16,7 +16,7 @@ from cadre.domain.usage import Usage
 from cadre.domain.workspaces import OpenWorkspace, Workspace
 from cadre.llm.segment import Segment
 from cadre.storage.objects import Objects
-from cadre.tools.registry import ToolContext, run_tool
+from cadre.tools.registry import Toolbox, ToolContext
 from cadre.tools.sandbox import Sandbox, open_sandbox, probe
 from cadre.tools.workspace import Workspaces
 
@@ -83,11 +83,13 @@ class Costs:
         return [
             (
                 f"Bash: true ({level})",
-                await self._timed(lambda: run_tool("Bash", {"command": "true"}, context)),
+                await self._timed(lambda: Toolbox().run("Bash", {"command": "true"}, context)),
             ),
             (
                 f"Read ({level})",
-                await self._timed(lambda: run_tool("Read", {"file_path": "module_7.py"}, context)),
+                await self._timed(
+                    lambda: Toolbox().run("Read", {"file_path": "module_7.py"}, context)
+                ),
             ),
         ]
 

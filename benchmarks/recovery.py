@@ -11,45 +11,26 @@ import os
 import signal
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
-from temporalio.api.enums.v1 import EventType, PendingActivityState
-from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import Client
+from temporalio.api.enums.v1 import EventType
 from temporalio.service import RPCError
 
-from tests.chaos.stage import SCENES, Stage, processes
+from benchmarks.takeover import (
+    AGENT,
+    history,
+    process_of,
+    restarted,
+    staged,
+    taken_up,
+    waiting_to_retry,
+)
+from tests.chaos.stage import SCENES, processes
 from tests.e2e.harness import until
 
 EFFECTS, UNRULY = SCENES / "effects.py", SCENES / "unruly.py"
-AGENT = "killed/builder.1"
 FAMILY = "marker-recovery"
-
-
-@asynccontextmanager
-async def staged(scenario: str | Path) -> AsyncIterator[tuple[Stage, Client]]:
-    """A stage whose services run, and a client of its server."""
-    with tempfile.TemporaryDirectory(prefix="cadre-recovery-") as directory:
-        stage = Stage(Path(directory))
-        with stage.home.up("--scenario", scenario) as services:
-            yield stage, await Client.connect(services["address"])
-
-
-async def history(client: Client) -> list[HistoryEvent]:
-    """The builder's events."""
-    return list((await client.get_workflow_handle(AGENT).fetch_history()).events)
-
-
-async def restarted(client: Client) -> float:
-    """When the attempt started that followed a lost one, in seconds since the epoch."""
-    for event in await history(client):
-        if event.activity_task_started_event_attributes.attempt > 1:
-            return event.event_time.ToNanoseconds() / 1e9
-    raise RuntimeError("nothing was tried again")
 
 
 async def in_a_command(*names: str) -> float:
@@ -81,23 +62,11 @@ async def in_a_command_of_two() -> float:
             stage.begin("killed")
             until(lambda: stage.half_done("killed"), "a command at work")
             found = await client.get_workflow_handle(AGENT).describe()
-            holder = _process(found.raw_description.pending_activities[0].last_worker_identity)
+            holder = process_of(found.raw_description.pending_activities[0].last_worker_identity)
             killed = time.time()
             os.kill(holder if holder == second else stage.pid("worker"), signal.SIGKILL)
             stage.end("killed")
             return await restarted(client) - killed
-
-
-async def waiting_to_retry(client: Client) -> None:
-    """Return when no worker holds the builder's model call, since it failed and is due again."""
-    while True:
-        found = await client.get_workflow_handle(AGENT).describe()
-        for activity in found.raw_description.pending_activities:
-            if activity.attempt > 1 and activity.state == PendingActivityState.Value(
-                "PENDING_ACTIVITY_STATE_SCHEDULED"
-            ):
-                return
-        await asyncio.sleep(0.01)
 
 
 async def between_steps() -> float:
@@ -126,28 +95,10 @@ async def between_steps_of_two() -> float:
                 for event in await history(client)
                 if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
             ]
-            holder = _process(tasks[-1].workflow_task_completed_event_attributes.identity)
+            holder = process_of(tasks[-1].workflow_task_completed_event_attributes.identity)
             os.kill(holder if holder == second else stage.pid("worker"), signal.SIGKILL)
             stage.end("killed")
-            return await _taken_up(client)
-
-
-async def _taken_up(client: Client) -> float:
-    """From the end of the activity that was tried again until a worker has its result."""
-    events = await history(client)
-    again = next(
-        n for n, e in enumerate(events) if e.activity_task_started_event_attributes.attempt > 1
-    )
-    ended = next(
-        e for e in events[again:] if e.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
-    )
-    taken = [
-        e
-        for e in events[again:]
-        if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
-        and e.event_id > ended.event_id
-    ]
-    return (taken[0].event_time.ToNanoseconds() - ended.event_time.ToNanoseconds()) / 1e9
+            return await taken_up(client)
 
 
 async def server_in_a_command() -> float:
@@ -185,11 +136,6 @@ async def family(how: str) -> float:
         if how == "kill":
             await run.terminate()
         return seconds
-
-
-def _process(identity: str) -> int:
-    """The process ID in a worker's identity."""
-    return int(identity.split()[1].partition("@")[0])
 
 
 CASES: dict[str, Callable[[], Awaitable[float]]] = {

@@ -16,6 +16,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from benchmarks import subject
 from cadre.runtime import devserver
+from cadre.runtime.ports import HOST, free_port
 from cadre.runtime.processes import (
     end,
     first_line,
@@ -53,9 +54,9 @@ class Rig:
 @asynccontextmanager
 async def rig(state: Path) -> AsyncIterator[Rig]:
     """Everything for the time of a block, in `state`."""
-    settings = Settings(state_dir=state, port=devserver.free_port(), ui_port=devserver.free_port())
-    port = devserver.free_port()
-    url = f"http://{devserver.HOST}:{port}"
+    settings = Settings(state_dir=state, port=free_port(), ui_port=free_port())
+    port = free_port()
+    url = f"http://{HOST}:{port}"
     started: list[Process] = []
     async with devserver.running(settings) as server:
         try:

@@ -88,9 +88,9 @@ def agent() -> Agent:
 def request() -> dict[str, Any]:
     """What every request of such an agent says beside its messages, for the floor to say too."""
     from cadre.llm.requests import make_frame, make_request  # noqa: PLC0415 (takes seconds)
-    from cadre.tools import registry  # noqa: PLC0415
+    from cadre.tools.registry import Toolbox  # noqa: PLC0415
 
     frame = make_frame(
-        "floor", agent(), built_in_definitions()["scout"], registry.schemas(agent().tools)
+        "floor", agent(), built_in_definitions()["scout"], Toolbox().schemas(agent().tools)
     )
     return make_request(MODEL, frame, [], max_tokens=32_000)

@@ -19,6 +19,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
+from activities.calls import Calls
 from activities.model import ModelActivities
 from activities.tools import ToolActivities
 from activities.transcripts import Transcripts
@@ -77,7 +78,7 @@ def cadre_worker(client: Client, settings: Settings, stack: AsyncExitStack) -> W
     workspaces = NoWorkspaces(settings.state_dir, sandbox)
     transcripts = Transcripts(objects)
     model = ModelActivities(anthropic, objects, transcripts=transcripts)
-    tools = ToolActivities(objects, transcripts, workspaces, sandbox)
+    tools = ToolActivities(Calls(objects, transcripts), workspaces, sandbox)
     parts = Parts((model.call, tools.run), objects, workspaces, "none", "simulated")
     return make_worker(client, settings, parts)
 

@@ -20,7 +20,6 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from cadre.domain.agents import TOOL_NAMES
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.domain.render import cell
 from cadre.domain.runs import RunInput, RunStatus
@@ -30,13 +29,14 @@ from cadre.runtime.events.types import RunStarted
 from cadre.runtime.settings import Settings
 from cadre.storage import keys
 from cadre.storage.objects import Objects
+from cadre.tools.catalog import Catalog
 from cadre.tools.definitions import choose, read_repository
-from starters.find import Found, find
+from cadre.tools.project_settings import check_rules
+from starters.find import PATTERN, Found, find
 from starters.options import filled
-from starters.patterns import Pattern
 from starters.repository import checked_repository
+from workflows.registry import Pattern
 
-PATTERN = SearchAttributeKey.for_keyword("CadrePattern")
 STATUS = SearchAttributeKey.for_keyword("CadreStatus")
 REPO = SearchAttributeKey.for_keyword("CadreRepo")
 COST = SearchAttributeKey.for_float("CadreCostUsd")
@@ -59,22 +59,27 @@ def new_id(prefix: str) -> str:
     return f"{prefix}-{''.join(secrets.choice(ALPHABET) for _ in range(ID_LETTERS))}"
 
 
-def checked(pattern: Pattern, values: dict[str, Any]) -> RunInput:
-    """A pattern's input, checked as far as this machine can. Raises CadreError(WRONG_INPUT)."""
+def checked(pattern: Pattern, values: dict[str, Any], catalog: Catalog) -> RunInput:
+    """A pattern's input, checked as far as this machine can; `catalog` has the tools and agents
+    that there are. Raises CadreError(WRONG_INPUT)."""
     run = values["run"] or new_id(pattern.name)
     request = filled(pattern.input, {**values, "run": run})
-    if not request.task.strip():
+    if not request.subject.strip():
         raise CadreError(ErrorKind.WRONG_INPUT, "task: it is empty; say what shall be done")
-    unknown = [tool for tool in request.disallowed_tools if tool not in TOOL_NAMES]
+    tools = catalog.tools.names
+    unknown = [tool for tool in request.disallowed_tools if tool not in tools]
     if unknown:
         raise CadreError(
             ErrorKind.WRONG_INPUT,
-            f"--disallowed-tools {unknown[0]!r}: no such tool; there are {', '.join(TOOL_NAMES)}",
+            f"--disallowed-tools {unknown[0]!r}: no such tool; there are {', '.join(tools)}",
         )
+    check_rules("allow", request.allow, tools)
+    check_rules("deny", request.deny, tools)
     request = request.model_copy(update={"repo": checked_repository(request.repo, request.base)})
-    files = read_repository(request.repo, request.base)
+    files = read_repository(request.repo, request.base, tools)
+    files.settings.for_run(hooks=not request.no_hooks)
     for role, name in request.cast():
-        choose(role, name, files, trust_repo=request.trust_repo)
+        choose(role, name, files, catalog.agents, trust_repo=request.trust_repo)
     return request
 
 
@@ -117,8 +122,8 @@ async def _start(client: Client, settings: Settings, pattern: Pattern, request: 
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             search_attributes=TypedSearchAttributes(attributes),
-            static_summary=cell(request.task, 200),
-            static_details=f"{request.task}\n\nRepository: {request.repo} at {request.base}",
+            static_summary=cell(request.subject, 200),
+            static_details=f"{request.subject}\n\nRepository: {request.repo} at {request.base}",
         )
     except WorkflowAlreadyStartedError:
         return False

@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from starters.console import launch, new_app, say
+from starters.lazy import LazyCommand
 
 # Name: what it does, the module that has it, and the function or app in there.
 COMMANDS = {
@@ -21,36 +22,23 @@ COMMANDS = {
     "list": ("List the runs.", "starters.list", "app"),
     "show": ("Show a run: its agents, its result.", "starters.show", "app"),
     "watch": ("Watch a run until it ends.", "starters.watch", "app"),
+    "approve": ("Approve what a run waits for.", "starters.decide", "approve"),
+    "reject": ("Reject what a run waits for.", "starters.decide", "reject"),
     "cancel": ("Cancel a run; what there is stays on its branch.", "starters.cancel", "app"),
     "logs": ("Print what happened in a run.", "starters.logs", "app"),
 }
-
-
-class LazyCommand(TyperCommand):
-    """Stands for a command in the list of all, and becomes it when it is called."""
-
-    def __init__(self, name: str, help_line: str, module: str, attribute: str) -> None:
-        super().__init__(name=name, help=help_line, rich_markup_mode=None)
-        self._target = (module, attribute)
-
-    def make_context(self, *args: Any, **extra: Any) -> Any:
-        """The context of the real command, which alone knows its options."""
-        module, attribute = self._target
-        target = getattr(import_module(module), attribute)
-        if not isinstance(target, typer.Typer):
-            target, function = new_app(), target
-            target.command()(function)
-        command = typer.main.get_command(target)
-        command.name = self.name
-        return command.make_context(*args, **extra)
 
 
 class Commands(TyperGroup):
     """All commands of `COMMANDS`."""
 
     def __init__(self, **options: Any) -> None:
-        lazy = {name: LazyCommand(name, *what) for name, what in COMMANDS.items()}
+        lazy = {name: _lazy(name, *what) for name, what in COMMANDS.items()}
         super().__init__(**{**options, "commands": lazy})
+
+
+def _lazy(name: str, help_line: str, module: str, attribute: str) -> LazyCommand:
+    return LazyCommand(name, help_line, lambda: getattr(import_module(module), attribute))
 
 
 app = new_app(cls=Commands)

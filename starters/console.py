@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 import typer
 
 from cadre.domain.errors import CadreError, ErrorKind
+from cadre.runtime.processes import leave
 
 T = TypeVar("T")
 OK, NOT_APPROVED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -31,18 +30,6 @@ def launch(app: typer.Typer, name: str) -> NoReturn:
     """Run a command line to its end and exit with its status: 2 for wrong input, in one line."""
     arguments = sys.argv[1:] or (["--help"] if _is_group(app) else [])
     leave(_status(app, name, arguments))
-
-
-def leave(status: int) -> NoReturn:
-    """End this process without tearing down the interpreter.
-
-    Temporal's client has threads of its own that enter Python when a call ends; one that does so
-    while the interpreter shuts down aborts the process (seen in one of twenty failed look-ups).
-    """
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(BrokenPipeError):  # nobody reads it any more
-            stream.flush()
-    os._exit(status)
 
 
 def _is_group(app: typer.Typer) -> bool:

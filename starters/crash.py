@@ -135,7 +135,7 @@ async def _other_worker(settings: Settings, killed: int) -> int:
 
 def _worker(settings: Settings) -> int | None:
     services = read_services(settings)
-    return services.worker_pid if services else None
+    return services.worker_pids[0] if services and services.worker_pids else None
 
 
 def _approved(*ended: Ended) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from cadre.domain.errors import CadreError, ErrorKind
@@ -18,7 +19,8 @@ from cadre.runtime.record import read_services
 from cadre.runtime.settings import Settings
 from cadre.storage import keys
 from cadre.storage.objects import Objects
-from starters.patterns import PATTERNS
+
+PATTERN = SearchAttributeKey.for_keyword("CadrePattern")
 
 
 class Found(NamedTuple):
@@ -46,7 +48,7 @@ async def find(client: Client, run: str) -> Found | None:
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
-    if described.workflow_type not in [pattern.name for pattern in PATTERNS]:
+    if described.typed_search_attributes.get(PATTERN) is None:  # somebody else's workflow
         return None
     status = described.status or WorkflowExecutionStatus.RUNNING
     return Found(

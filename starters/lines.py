@@ -48,6 +48,8 @@ def _turn(event: e.ModelAnswered | e.ToolStarted | e.ToolFinished) -> str | None
     match event:
         case e.ToolStarted(title=title):
             return title
+        case e.ToolFinished(denied=True, title=title, preview=preview):
+            return f"{title}: not allowed: {preview}"
         case e.ToolFinished(is_error=True, title=title, preview=preview):
             return f"{title}: error: {preview}"
         case e.ModelAnswered(outcome="tools", preview=preview):
@@ -69,7 +71,9 @@ def _agent_end(event: e.AgentEnded) -> str:
 def _run(event: Event) -> str | None:
     match event:
         case e.RunStarted(pattern=pattern, input=given):
-            return f"{pattern} starts: {given.get('task', '')}"
+            parts = given.get("tasks")
+            what = f"{len(parts)} parts" if isinstance(parts, list) and parts else given.get("task")
+            return f"{pattern} starts: {what}"
         case e.StatusChanged(status=status):
             return f"— {status} —"
         case e.StepFinished(activity=activity, title=title, seconds=seconds, notes=notes):

@@ -19,7 +19,8 @@ M = TypeVar("M", bound=BaseModel)
 # The one field that stands without an option's name, and options that are not named as fields.
 ARGUMENT = "task"
 PATTERN_WORDS = "take a-z, 0-9, '.', '_' and '-', at most 64, with a letter or digit at both ends"
-NAMES = {"run": "--id", "max_cost_usd": "--max-cost"}
+NAMES = {"run": "--id", "max_cost_usd": "--max-cost", "tasks": "--task"}
+METAVARS = {"repo": "PATH", "tasks": "TASK", "stage": "AGENT[=GATE]"}
 
 
 def option_name(field: str) -> str:
@@ -64,7 +65,7 @@ def _metavar(name: str, annotation: Any) -> str | None:
         return "USD"
     if annotation in (int, float):
         return "N"
-    return "PATH" if name == "repo" else None if annotation is bool else name.upper()
+    return None if annotation is bool else METAVARS.get(name, name.upper())
 
 
 def _help(field: FieldInfo) -> str:
@@ -107,6 +108,9 @@ def filled(model: type[M], values: dict[str, Any]) -> M:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if not first["loc"]:  # the model's own check, whose words name the options
+            said = str(first["msg"]).removeprefix("Value error, ")
+            raise CadreError(ErrorKind.WRONG_INPUT, said) from error
         field = str(first["loc"][0])
         name = ARGUMENT if field == ARGUMENT else option_name(field)
         given = "" if field == ARGUMENT else f" {first['input']}"

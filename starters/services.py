@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cadre.domain.errors import CadreError, ErrorKind
 from starters.doctor import doctor
+from starters.offers import check_included
 
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+
     from cadre.runtime.record import RunningServices
     from cadre.runtime.settings import Settings
     from workers.announcement import Ready
@@ -27,6 +31,18 @@ RUNS_PAGE = "/namespaces/default/workflows?query=CadrePattern+IS+NOT+NULL"
 Port = Annotated[int | None, typer.Option(help="Port of the embedded server [7233].")]
 UiPort = Annotated[int | None, typer.Option(help="Port of its web UI [8233].")]
 StateDir = Annotated[Path | None, typer.Option(help="Directory of database, workspaces, store.")]
+Processes = Annotated[
+    int | None, typer.Option(help="Processes of the worker [the processors that it may use].")
+]
+
+
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MODULE",
+        help="Module that offers patterns, tools or agents of your own; several times [none].",
+    ),
+]
 
 
 def up(
@@ -41,6 +57,8 @@ def up(
     latency: Annotated[
         float | None, typer.Option(min=0, help="Seconds that each simulated answer takes.")
     ] = None,
+    processes: Processes = None,
+    include: Include = None,
     port: Port = None,
     ui_port: UiPort = None,
     state_dir: StateDir = None,
@@ -49,7 +67,14 @@ def up(
     from cadre.runtime.settings import load_settings  # noqa: PLC0415
     from workers.processes import Simulation  # noqa: PLC0415
 
-    settings = load_settings(port=port, ui_port=ui_port, state_dir=state_dir)
+    settings = load_settings(
+        port=port,
+        ui_port=ui_port,
+        state_dir=state_dir,
+        processes=processes,
+        include=include or None,
+    )
+    check_included(settings)  # what is wrong with them is said before anything starts
     simulated = simulate or scenario is not None or latency is not None
     simulation = Simulation(scenario=scenario, latency=latency) if simulated else None
     asyncio.run(_supervise(settings, simulation, worker=True))
@@ -69,15 +94,43 @@ def server(port: Port = None, ui_port: UiPort = None, state_dir: StateDir = None
     asyncio.run(_supervise(settings, None, worker=False))
 
 
-def worker(state_dir: StateDir = None) -> None:
-    """Run a worker alone until Ctrl-C."""
+def worker(
+    processes: Processes = None, include: Include = None, state_dir: StateDir = None
+) -> None:
+    """Run a worker alone until Ctrl-C. Of several processes, one that dies is started again."""
     from cadre.runtime.logs import configure_logging  # noqa: PLC0415
     from cadre.runtime.settings import load_settings  # noqa: PLC0415
-    from workers.worker import run_worker  # noqa: PLC0415
+    from workers.shares import process_count, share_of  # noqa: PLC0415
 
-    settings = load_settings(state_dir=state_dir)
+    settings = load_settings(state_dir=state_dir, processes=processes, include=include or None)
+    check_included(settings)
     configure_logging(settings.log_level)
-    asyncio.run(run_worker(settings, announce=_worker_is_ready))
+    count = process_count(settings)
+    if count == 1:  # needs nobody beside it
+        from workers.worker import run_worker  # noqa: PLC0415
+
+        asyncio.run(run_worker(share_of(settings, 1, 1), announce=_worker_is_ready))
+    else:
+        asyncio.run(_keep_workers(settings, count))
+
+
+async def _keep_workers(settings: Settings, count: int) -> None:
+    from workers.group import WorkerGroup  # noqa: PLC0415
+    from workers.processes import start_worker  # noqa: PLC0415
+
+    def start(share: Settings) -> Coroutine[Any, Any, tuple[Process, Ready]]:
+        return start_worker(share, simulator_url=None, log=None)
+
+    group = WorkerGroup(settings, count, start, changed=lambda: None)
+    _cancel_on_signal()
+    with suppress(asyncio.CancelledError):
+        try:
+            await group.start()
+            assert group.ready is not None  # noqa: S101 (they have started)
+            _worker_is_ready(group.ready, group.pids)
+            await asyncio.Event().wait()
+        finally:
+            await group.stop()
 
 
 async def _supervise(settings: Settings, simulation: Simulation | None, *, worker: bool) -> None:
@@ -117,7 +170,7 @@ def _show(settings: Settings, services: RunningServices) -> None:
         or "the service that TEMPORAL_ADDRESS or TEMPORAL_PROFILE names",
         "Web UI": services.ui_url,
         "Runs": services.ui_url and f"{services.ui_url}{RUNS_PAGE}",
-        "Worker": services.worker_pid and f"process {services.worker_pid}",
+        "Worker": _processes(services.worker_pids),
         "Models": services.models,
         "Sandbox": services.sandbox,
         "State": settings.state_dir,
@@ -128,8 +181,16 @@ def _show(settings: Settings, services: RunningServices) -> None:
     typer.echo("Ctrl-C ends it all.")
 
 
-def _worker_is_ready(ready: Ready) -> None:
+def _processes(pids: Sequence[int]) -> str | None:
+    if not pids:
+        return None
+    listed = ", ".join(map(str, pids))
+    return f"process {listed}" if len(pids) == 1 else f"{len(pids)} processes: {listed}"
+
+
+def _worker_is_ready(ready: Ready, pids: Sequence[int] = ()) -> None:
+    whole = f", {_processes(pids)}" if pids else ""
     typer.echo(
         f"The worker polls the task queue {ready.task_queue} at {ready.address} "
-        f"(sandbox: {ready.sandbox}, models: {ready.models}). Ctrl-C ends it."
+        f"(sandbox: {ready.sandbox}, models: {ready.models}{whole}). Ctrl-C ends it."
     )

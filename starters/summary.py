@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cadre.domain.render import spent_line, tokens, usd
-from cadre.domain.runs import RunResult, RunStatus
+from cadre.domain.runs import PartLine, RunResult, RunStatus
 from cadre.domain.workspaces import CheckResult
 from starters.console import NOT_APPROVED, OK, clean, one_line
 from starters.lines import check_words
@@ -56,6 +56,8 @@ def _outcome(result: RunResult) -> Iterator[str]:
     for finding in result.findings:
         place = f"{finding.path}:{finding.line}" if finding.line else finding.path
         yield f"finding  {finding.severity.value} {one_line(f'{place} {finding.message}')}"
+    for part in result.parts:
+        yield f"part     {part_words(part)}"
     if result.delivery:
         stat = result.delivery.stat
         yield f"branch   {clean(result.delivery.branch)}"
@@ -63,6 +65,13 @@ def _outcome(result: RunResult) -> Iterator[str]:
         yield f"diff     {stat.files} {files}, +{stat.insertions} −{stat.deletions}"
     yield from _check("before", result.check_before)
     yield from _check("after", result.check_after)
+
+
+def part_words(part: PartLine) -> str:
+    """What became of a part, and where it is if not in the run's branch."""
+    state = f"{part.state.value}: {part.why}" if part.why else part.state.value
+    where = f" ({part.branch})" if part.branch and not part.state.is_in else ""
+    return one_line(f"{part.number} {part.title}: {state}{where}", 300)
 
 
 def _check(when: str, check: CheckResult | None) -> Iterator[str]:

@@ -19,8 +19,8 @@ OURS = {"cadre", "workflows", "activities", "workers", "starters"}
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", directory]
-    subprocess.run([*build, ROOT], check=True, capture_output=True)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir"]
+    subprocess.run([*build, directory, ROOT], check=True, capture_output=True)
     (built,) = directory.glob("*.whl")
     return built
 
@@ -30,8 +30,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with the wheel; what it depends on is borrowed from this one."""
     environment = tmp_path_factory.mktemp("environment")
     venv.create(environment, with_pip=True)
-    install = [environment / "bin/python", "-m", "pip", "install", "--no-deps", "--no-index", wheel]
-    subprocess.run(install, check=True, capture_output=True)
+    install = ["-m", "pip", "install", "--no-deps", "--no-index"]
+    subprocess.run([environment / "bin/python", *install, wheel], check=True, capture_output=True)
     (packages,) = environment.glob("lib/python*/site-packages")
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
     return environment

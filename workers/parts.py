@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Any
 from obstore.exceptions import BaseError
 
 from activities.attempts import SettleActivities
+from activities.calls import Calls
 from activities.model import ModelActivities
 from activities.prepare import PrepareActivities
 from activities.record import RecordActivities
+from activities.tasks import TaskActivities
 from activities.tools import ToolActivities
-from activities.transcripts import Transcripts
+from activities.transcripts import CACHE_BYTES, Transcripts
 from activities.workspace import WorkspaceActivities
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.llm.client import credentials_found, has_credentials, make_client
 from cadre.llm.prices import load_prices
 from cadre.runtime.settings import Settings
 from cadre.storage.objects import Objects
+from cadre.tools.catalog import Catalog
 from cadre.tools.sandbox import Sandbox, open_sandbox, probe
 from cadre.tools.workspace import Workspaces
 
@@ -42,8 +45,8 @@ class Parts:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
-    """Open everything for the time of a block.
+async def open_parts(settings: Settings, catalog: Catalog) -> AsyncIterator[Parts]:
+    """Open everything for the time of a block; `catalog` has the tools and agents that there are.
 
     Raises CadreError in one line where something cannot be opened: no credentials, a prices file
     or an object store that makes no sense. A machine without a sandbox is no reason: tools that
@@ -60,7 +63,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         sandbox = open_sandbox(found, insecure=settings.sandbox_insecure)
         objects = _open_objects(settings.objects_url)
         workspaces = Workspaces(settings.state_dir, sandbox)
-        activities = _activities(settings, client, objects, workspaces, sandbox)
+        activities = _activities(settings, client, objects, workspaces, sandbox, catalog=catalog)
         yield Parts(activities, objects, workspaces, sandbox.level.value, _models())
 
 
@@ -70,21 +73,30 @@ def _activities(
     objects: Objects,
     workspaces: Workspaces,
     sandbox: Sandbox,
+    *,
+    catalog: Catalog,
 ) -> tuple[Callable[..., Any], ...]:
-    transcripts = Transcripts(objects)
-    model = ModelActivities(client, objects, transcripts=transcripts)
-    tools = ToolActivities(objects, transcripts, workspaces, sandbox)
+    transcripts = Transcripts(objects, CACHE_BYTES // (settings.processes or 1))
+    calls = Calls(objects, transcripts)
+    tools = ToolActivities(calls, workspaces, sandbox, catalog.tools)
+    model = ModelActivities(client, objects, transcripts=transcripts, tools=catalog.tools)
+    tasks = TaskActivities(objects, calls)
     files = WorkspaceActivities(workspaces, objects)
     record = RecordActivities(objects)
     return (
-        PrepareActivities(objects, load_prices(settings.prices_file)).prepare,
+        PrepareActivities(objects, load_prices(settings.prices_file), catalog).prepare,
         model.call,
         SettleActivities(objects, transcripts).settle,
         tools.run,
+        tasks.read,
+        tasks.answer,
         files.open,
         files.check,
         files.describe,
         files.commit,
+        files.order,
+        files.merge,
+        files.find_markers,
         files.deliver,
         files.close,
         record.record_agent,

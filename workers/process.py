@@ -1,4 +1,4 @@
-"""A worker as a supervisor's child: `python -m workers.process`.
+"""A process of a worker as a supervisor's child: `python -m workers.process`.
 
 Its settings come from the environment. It announces itself, or why it cannot run, in one line of
 JSON on standard output.
@@ -7,7 +7,10 @@ JSON on standard output.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+
+import structlog
 
 from cadre.domain.errors import CadreError
 from cadre.runtime.logs import configure_logging
@@ -21,6 +24,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings.log_level)
+        structlog.contextvars.bind_contextvars(worker=os.getpid())  # whose line it is
         from workers.worker import run_worker  # noqa: PLC0415 (takes seconds)
 
         asyncio.run(run_worker(settings, announce=lambda ready: _say(Announcement(ready=ready))))

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from cadre.domain.base import Value
 from cadre.domain.errors import CadreError, ErrorKind
-from cadre.runtime.devserver import HOST
 from cadre.runtime.locks import make_state_dir
+from cadre.runtime.ports import HOST
 from cadre.runtime.processes import (
     end,
     first_line,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -30,11 +31,17 @@ PAUSE_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
-async def reap_for_ever(client: Client, objects: Objects, workspaces: Workspaces) -> None:
-    """Look once a minute; a service that does not answer is asked again the next time."""
+async def reap_for_ever(
+    client: Client, objects: Objects, workspaces: Workspaces, claim: Callable[[], bool]
+) -> None:
+    """Look once a minute; a service that does not answer is asked again the next time.
+
+    Of the processes on one state directory only that one looks to which `claim` says so.
+    """
     while True:
         try:
-            await reap(client, objects, workspaces)
+            if claim():
+                await reap(client, objects, workspaces)
         except RPCError as error:
             log.warning("the reaper could not ask Temporal", error=error.message)
         await asyncio.sleep(PAUSE_SECONDS)

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from cadre.domain.errors import CadreError, ErrorKind
-from cadre.runtime.devserver import free_port, port_is_free
 from cadre.runtime.locks import (
     POLL_SECONDS,
     StateDirHeldError,
@@ -16,6 +15,7 @@ from cadre.runtime.locks import (
     supervisor_pid,
     using,
 )
+from cadre.runtime.ports import free_port, port_is_free
 from cadre.runtime.record import RunningServices, read_services
 from cadre.runtime.settings import Settings
 from workers.processes import Simulation

@@ -17,17 +17,17 @@ from cadre.domain.errors import CadreError
 from cadre.runtime import devserver
 from cadre.runtime.client import external_service
 from cadre.runtime.locks import supervising
+from cadre.runtime.ports import HOST, free_port
 from cadre.runtime.processes import leave_no_core
 from cadre.runtime.record import RunningServices, remove_services, write_services
 from cadre.runtime.settings import Settings
-from cadre.tools.sandbox import end_strays
 from workers.announcement import Ready
+from workers.group import WorkerGroup
 from workers.kept import Kept
 from workers.processes import Simulation, start_simulator, start_worker
+from workers.shares import process_count
 
 SIMULATOR_GRACE_SECONDS = 5.0
-# Beyond the time that the worker gives its activities, for it to say goodbye.
-WORKER_GRACE_SECONDS = 5.0
 
 
 class Supervisor:
@@ -48,14 +48,13 @@ class Supervisor:
         self._settings = settings
         self._simulation = simulation
         self._log = log
-        self._ready: Ready | None = None
         self._complete = False
         self._stopping = False
-        self._simulator_port = devserver.free_port()
+        self._simulator_port = free_port()
         self._server = self._kept("server", self._start_server, devserver.STOP_SECONDS)
         self._simulator = self._kept("simulator", self._start_simulator, SIMULATOR_GRACE_SECONDS)
-        grace = settings.shutdown_seconds + WORKER_GRACE_SECONDS
-        self._worker = self._kept("worker", self._start_worker, grace)
+        count = process_count(settings)
+        self._worker = WorkerGroup(settings, count, self._start_worker, self._record)
         self._embedded = not external_service()
         self._with_worker = worker
 
@@ -66,15 +65,15 @@ class Supervisor:
         return RunningServices(
             ready=self._complete,
             supervisor_pid=os.getpid(),
-            address=f"{devserver.HOST}:{settings.port}" if self._embedded else None,
-            ui_url=f"http://{devserver.HOST}:{settings.ui_port}" if self._embedded else None,
+            address=f"{HOST}:{settings.port}" if self._embedded else None,
+            ui_url=f"http://{HOST}:{settings.ui_port}" if self._embedded else None,
             server_pid=self._server.pid,
-            worker_pid=self._worker.pid,
+            worker_pids=self._worker.pids,
             simulator_pid=self._simulator.pid,
             simulator_url=self._simulator_url,
             scenario=simulation.scenario if simulation else None,
             models=self._models,
-            sandbox=self._ready.sandbox if self._ready else None,
+            sandbox=self._worker.ready.sandbox if self._worker.ready else None,
         )
 
     async def start(self) -> None:
@@ -97,21 +96,21 @@ class Supervisor:
         """End everything in order: the worker first, so that it can say goodbye to the server."""
         self._stopping = True
         remove_services(self._settings)
-        for kept in (self._worker, self._simulator, self._server):
-            await kept.stop()
+        for part in (self._worker, self._simulator, self._server):
+            await part.stop()
 
     def _kept(self, name: str, start: Callable[[], Awaitable[Process]], grace: float) -> Kept:
         return Kept(name, start, grace_seconds=grace, changed=self._record)
 
     @property
     def _simulator_url(self) -> str | None:
-        return f"http://{devserver.HOST}:{self._simulator_port}" if self._simulation else None
+        return f"http://{HOST}:{self._simulator_port}" if self._simulation else None
 
     @property
     def _models(self) -> str | None:
         if self._simulation is not None:
             return f"the simulator, which plays {self._simulation.scenario or 'the demo'}"
-        return self._ready.models if self._ready else None
+        return self._worker.ready.models if self._worker.ready else None
 
     def _record(self) -> None:
         if not self._stopping:
@@ -124,10 +123,8 @@ class Supervisor:
         simulation = self._simulation or Simulation()
         return await start_simulator(self._settings, simulation, self._simulator_port)
 
-    async def _start_worker(self) -> Process:
-        await asyncio.to_thread(end_strays)  # of the worker that was there before
-        process, self._ready = await start_worker(self._settings, self._simulator_url, self._log)
-        return process
+    async def _start_worker(self, settings: Settings) -> tuple[Process, Ready]:
+        return await start_worker(settings, self._simulator_url, self._log)
 
 
 @asynccontextmanager

@@ -6,47 +6,62 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
+from cadre.domain.errors import CadreError, ErrorKind
+from cadre.included import load
 from cadre.runtime.attributes import ensure_search_attributes
 from cadre.runtime.client import connect
+from cadre.runtime.locks import claiming
 from cadre.runtime.processes import leave_no_core
 from cadre.runtime.settings import Settings
+from cadre.tools.catalog import catalog_of
 from cadre.tools.sandbox import end_strays
 from workers.announcement import Ready
 from workers.limits import LimitActivities
-from workers.mistakes import BoundMistakes
+from workers.mistakes import MAX_MISTAKES, MAX_MISTAKES_OF_SEVERAL, BoundMistakes
 from workers.parts import Parts, open_parts
 from workers.reaper import reap_for_ever
 from workers.workflow_runner import sandboxed
-from workflows.registry import WORKFLOWS
+from workflows.included import patterns_of
+from workflows.registry import PATTERNS, Pattern, workflows
 
 # Workflows share these with the activities: imported anew in the sandbox, a result would be of
-# another class than the workflow's, and each workflow would cost 15 times the CPU.
-PASSED_THROUGH = ("cadre.domain", "pydantic", "pydantic_core", "annotated_types")
+# another class than the workflow's, and each workflow would cost 15 times the CPU. Of `cadre` ours
+# use the domain alone; a module of the operator's that also offers tools imports more.
+PASSED_THROUGH = ("cadre", "pydantic", "pydantic_core", "annotated_types")
 # The short activities of the engine, beside model and tool calls.
 OTHER_ACTIVITIES = 32
+# Workflows that a worker keeps in memory; others are replayed when something happens to them.
+CACHED_WORKFLOWS = 1000
 
 
 async def run_worker(settings: Settings, announce: Callable[[Ready], None]) -> None:
-    """Run a worker until SIGTERM or SIGINT, then let its activities end within
-    `settings.shutdown_seconds`. `announce` is called once, when it polls.
+    """Run a worker's process until SIGTERM or SIGINT, then let its activities end within
+    `settings.shutdown_seconds`. `announce` is called once, when it polls. The settings are its
+    share of the worker's.
 
-    Raises CadreError in one line where it cannot start: no server, no credentials.
+    Raises CadreError in one line where it cannot start: no server, no credentials, an included
+    module that cannot be used.
     """
     leave_no_core()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await asyncio.to_thread(end_strays)
+    modules = load(settings.include)
+    catalog, patterns = catalog_of(modules), patterns_of(modules)
     client = await connect(settings)
     await ensure_search_attributes(client)
-    async with open_parts(settings) as parts, make_worker(client, settings, parts):
+    async with (
+        open_parts(settings, catalog) as parts,
+        checked_worker(client, settings, parts, patterns),
+    ):
         announce(
             Ready(
                 address=client.service_client.config.target_host,
@@ -56,26 +71,46 @@ async def run_worker(settings: Settings, announce: Callable[[Ready], None]) -> N
                 models=parts.models,
             )
         )
-        async with asyncio.TaskGroup() as group:
-            reaper = group.create_task(reap_for_ever(client, parts.objects, parts.workspaces))
-            await stop.wait()
-            reaper.cancel()
+        with claiming(settings, "reaper") as claim:
+            async with asyncio.TaskGroup() as group:
+                reaper = group.create_task(
+                    reap_for_ever(client, parts.objects, parts.workspaces, claim)
+                )
+                await stop.wait()
+                reaper.cancel()
 
 
-def make_worker(client: Client, settings: Settings, parts: Parts) -> Worker:
+def checked_worker(
+    client: Client, settings: Settings, parts: Parts, patterns: Sequence[Pattern]
+) -> Worker:
+    """`make_worker`, with one line about a pattern that does what no workflow may when it is
+    imported. Raises CadreError(WRONG_INPUT)."""
+    try:
+        return make_worker(client, settings, parts, patterns)
+    except RuntimeError as error:
+        why = " ".join(str(error.__cause__ or error).split())
+        raise CadreError(ErrorKind.WRONG_INPUT, f"{error}: {why}") from error
+
+
+def make_worker(
+    client: Client, settings: Settings, parts: Parts, patterns: Sequence[Pattern] = PATTERNS
+) -> Worker:
     """The worker, not yet running."""
     model_calls = asyncio.Semaphore(settings.max_model_calls)
     commands = asyncio.Semaphore(settings.max_tool_calls)
     slots = {"model.call": model_calls, "tool.run": commands, "workspace.check": commands}
+    processes = settings.processes or 1
+    mistakes = MAX_MISTAKES if processes == 1 else MAX_MISTAKES_OF_SEVERAL
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=WORKFLOWS,
+        workflows=workflows(patterns),
         activities=parts.activities,
         workflow_runner=sandboxed(restrictions, client.data_converter),
-        interceptors=[LimitActivities(slots), BoundMistakes()],
+        interceptors=[LimitActivities(slots), BoundMistakes(mistakes)],
         identity=f"cadre {os.getpid()}@{socket.gethostname()}",
+        max_cached_workflows=CACHED_WORKFLOWS // processes,
         max_concurrent_activities=(
             settings.max_model_calls + settings.max_tool_calls + OTHER_ACTIVITIES
         ),

@@ -15,7 +15,9 @@ from datetime import datetime
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
+from cadre.domain.agents import TASK
 from cadre.domain.budget import Bound
+from cadre.domain.ledger import Shares
 from cadre.domain.progress import CUT_OFF, LAST_TURN, Progress
 from cadre.domain.render import spent_line
 from cadre.domain.runs import AgentResult, AgentSpec, AgentState
@@ -35,6 +37,7 @@ from cadre.domain.turns import (
     ToolUse,
 )
 from workflows import gateway
+from workflows.helpers import Helpers
 
 
 @workflow.defn(name="agent")
@@ -45,6 +48,7 @@ class AgentWorkflow:
     def __init__(self, spec: AgentSpec) -> None:
         self._spec = spec
         self._progress = Progress(spec.limits, spec.snapshot)
+        self._helpers = Helpers(spec, self._progress)
         self._started = workflow.now()
 
     @workflow.run
@@ -102,7 +106,7 @@ class AgentWorkflow:
             agent_id=spec.agent_id,
             turn=progress.turns + 1,
             agent=spec.agent,
-            opening=Opening(task=spec.task, context=spec.context) if first else None,
+            opening=self._opening if first else None,
             results=tuple(result.use_id for result in results),
             remark=remark,
             allowance=progress.allowance,
@@ -115,8 +119,14 @@ class AgentWorkflow:
             raise
         progress.answered(answer)
         progress.worked(answer.seconds, _seconds_since(asked))
-        workflow.set_current_details(f"turn {progress.turns} · {spent_line(progress.spent)}")
+        workflow.set_current_details(f"turn {progress.turns} · {spent_line(progress.total)}")
         return answer
+
+    @property
+    def _opening(self) -> Opening:
+        spec = self._spec
+        conventions = (spec.conventions,) if spec.conventions else ()
+        return Opening(task=spec.task, context=(*conventions, *spec.context))
 
     async def _settle(self, call: ModelCall) -> None:
         """Take what a call has cost that failed or was cancelled; its attempts may be billed."""
@@ -129,29 +139,35 @@ class AgentWorkflow:
     async def _run_tools(self, uses: Sequence[ToolUse]) -> Sequence[ToolResult]:
         """In parallel when all only read, else in order, each on what the one before it left."""
         asked = workflow.now()
+        tasks = [use for use in uses if use.name == TASK]
+        shares = Shares(len(tasks) + 1)  # one for going on with what they bring
         if all(use.read_only for use in uses):
-            results = list(await asyncio.gather(*(self._run_tool(use) for use in uses)))
+            results = list(await asyncio.gather(*(self._run_tool(use, shares) for use in uses)))
         else:
-            results = [await self._run_tool(use) for use in uses]
+            results = [await self._run_tool(use, shares) for use in uses]
         for result in results:
             self._progress.tool_ended(result)
         self._progress.worked(sum(r.seconds for r in results), _seconds_since(asked))
         return results
 
-    async def _run_tool(self, use: ToolUse) -> ToolResult:
+    async def _run_tool(self, use: ToolUse, shares: Shares) -> ToolResult:
         spec = self._spec
-        result = await gateway.run_tool(
-            ToolCall(
-                run=spec.run,
-                agent_id=spec.agent_id,
-                turn=self._progress.turns,
-                use=use,
-                tools=spec.agent.tools,
-                writes=spec.agent.role.writes,
-                workspace=spec.workspace,
-                snapshot=self._progress.snapshot,
-            )
+        call = ToolCall(
+            run=spec.run,
+            agent_id=spec.agent_id,
+            turn=self._progress.turns,
+            use=use,
+            tools=spec.agent.tools,
+            permissions=spec.agent.permissions,
+            writes=spec.agent.role.writes,
+            workspace=spec.workspace,
+            snapshot=self._progress.snapshot,
         )
+        if use.name == TASK:
+            left = spec.limits.max_active_seconds - self._active_seconds()
+            result = await self._helpers.run(call, shares, left)
+        else:
+            result = await gateway.run_tool(call)
         if not use.read_only:
             self._progress.snapshot = result.snapshot
         return result
@@ -170,7 +186,7 @@ class AgentWorkflow:
     ) -> AgentResult:
         progress = self._progress
         workflow.set_current_details(
-            f"{state.value} after {progress.turns} turns · {spent_line(progress.spent)}"
+            f"{state.value} after {progress.turns} turns · {spent_line(progress.total)}"
         )
         return AgentResult(
             agent_id=self._spec.agent_id,
@@ -182,6 +198,7 @@ class AgentWorkflow:
             snapshot=progress.snapshot,
             turns=progress.turns,
             spent=progress.spent,
+            helpers=tuple(progress.helpers.lines),
         )
 
 

@@ -1,9 +1,18 @@
-"""A run's files as a pattern sees them: one workspace, and the branch that it becomes."""
+"""A run's files as a pattern sees them: workspaces, and the branches that they become."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from temporalio import workflow
 
+from cadre.domain.integration import (
+    FindMarkers,
+    MergeBranches,
+    Merged,
+    NamedCommit,
+    OrderBranches,
+)
 from cadre.domain.runs import RunInput
 from cadre.domain.workspaces import (
     Change,
@@ -19,34 +28,42 @@ from cadre.domain.workspaces import (
 )
 from workflows import gateway
 
+MAIN = "main"
+
 
 class Branch:
-    """The workspace that a run's agents share, and the commits that the engine makes of it.
+    """A workspace, and the commits that the engine makes of it.
 
     `snapshot` is the files' state after the last agent that wrote, `writer` that agent, `head` the
-    last commit.
+    last commit. `target` is the branch that it becomes in the user's repository.
     """
 
-    def __init__(self, spec: RunInput, opened: OpenedWorkspace) -> None:
+    def __init__(self, spec: RunInput, workspace: Workspace) -> None:
         self._spec = spec
-        self.workspace: Workspace = opened.workspace
-        self.snapshot = self._committed = opened.workspace.snapshot
-        self.head = opened.workspace.base
-        self.writer = ""
+        self.workspace = workspace
+        self.snapshot = self._committed = workspace.snapshot
+        self.head = workspace.base
+        self.writer = "cadre"
+        # A branch `cadre/r` leaves no room for `cadre/r/2`, and no run's ID has a plus sign.
+        aside = "" if workspace.name == MAIN else f"+{workspace.name}"
+        self.target = f"cadre/{spec.run}{aside}"
 
     @classmethod
-    async def open(cls, spec: RunInput) -> tuple[Branch, OpenedWorkspace]:
+    async def open(
+        cls, spec: RunInput, name: str = MAIN, base: str = ""
+    ) -> tuple[Branch, OpenedWorkspace]:
         """An isolated copy of the run's repository, with the environment that `setup` makes."""
         opened = await gateway.open_workspace(
             OpenWorkspace(
                 run=spec.run,
+                name=name,
                 repo=spec.repo,
-                base=spec.base,
+                base=base or spec.base,
                 setup=spec.setup,
                 setup_network=spec.setup_network,
             )
         )
-        return cls(spec, opened), opened
+        return cls(spec, opened.workspace), opened
 
     async def check(self, command: str, name: str, *, guard_tests: bool) -> CheckResult:
         """Run `command` on a throw-away copy of the files as they are."""
@@ -60,10 +77,12 @@ class Branch:
             )
         )
 
-    async def describe(self, name: str) -> Change:
-        """The change since the base, as a diff that an agent can read."""
+    async def describe(self, name: str, *, committed: bool = False) -> Change:
+        """The change since the base, as a diff that an agent can read; with `committed` without
+        what no commit holds."""
+        snapshot = self._committed if committed else self.snapshot
         return await gateway.describe(
-            DescribeChange(workspace=self.workspace, snapshot=self.snapshot, name=name)
+            DescribeChange(workspace=self.workspace, snapshot=snapshot, name=name)
         )
 
     @property
@@ -71,15 +90,52 @@ class Branch:
         """Whether there is something that no commit holds yet."""
         return self.snapshot != self._committed
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything that the base does not have."""
+        return self.dirty or self.head != self.workspace.base
+
     async def commit(self, subject: str, body: str) -> None:
         """Commit the files as they are, as their writer; nothing where they have not changed."""
-        if not self.dirty:
-            return
+        if self.dirty:
+            await self._commit(subject, body, (self.head,))
+
+    async def merge_order(self, branches: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+        """Names of branches, given with their commits, in an order that makes few conflicts."""
+        named = tuple(NamedCommit(name=name, commit=commit) for name, commit in branches)
+        order = await gateway.order(OrderBranches(workspace=self.workspace, branches=named))
+        return tuple(step.name for step in order.steps)
+
+    async def merge(self, theirs: str, label: str) -> Merged:
+        """Take the commit `theirs` into the files, with markers where the two are in conflict.
+
+        `commit_merge` or `back_to` ends it.
+        """
+        merged = await gateway.merge(
+            MergeBranches(workspace=self.workspace, ours=self.head, theirs=theirs, label=label)
+        )
+        self.snapshot = merged.snapshot
+        return merged
+
+    async def commit_merge(self, theirs: str, subject: str, body: str) -> None:
+        """Commit the files as they are, as a merge of the commit `theirs`."""
+        await self._commit(subject, body, (self.head, theirs))
+
+    async def markers(self) -> tuple[str, ...]:
+        """Files in which a merge's conflict markers still stand, the first of them."""
+        request = FindMarkers(workspace=self.workspace, snapshot=self.snapshot, ours=self.head)
+        return await gateway.find_markers(request)
+
+    def back_to_head(self) -> None:
+        """Give up what no commit holds."""
+        self.snapshot = self._committed
+
+    async def _commit(self, subject: str, body: str, parents: tuple[str, ...]) -> None:
         self.head = await gateway.commit(
             CommitChange(
                 workspace=self.workspace,
                 snapshot=self.snapshot,
-                parent=self.head,
+                parents=parents,
                 author=self.writer,
                 subject=subject,
                 body=body,
@@ -90,6 +146,7 @@ class Branch:
 
     async def deliver(self) -> Delivery | None:
         """The commits as a branch of the user's repository; None where there are none."""
+        await self.commit("Work in progress", f"{self.writer} ended without a report.")
         if self.head == self.workspace.base:
             return None
         return await gateway.deliver(
@@ -97,10 +154,6 @@ class Branch:
                 workspace=self.workspace,
                 repo=self._spec.repo,
                 commit=self.head,
-                branch=f"cadre/{self._spec.run}",
+                branch=self.target,
             )
         )
-
-    async def close(self) -> None:
-        """Clear the run's own repository and worktrees away."""
-        await gateway.close_workspace(self._spec.run)

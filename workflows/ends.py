@@ -29,6 +29,19 @@ def without_result(spec: AgentSpec, failure: ChildWorkflowError) -> AgentResult:
     )
 
 
+def not_started(agent_id: str, snapshot: str, bound: Bound) -> AgentResult:
+    """The result of an agent that a bound of its run did not let begin."""
+    return AgentResult(
+        agent_id=agent_id,
+        state=AgentState.BOUND,
+        bound=bound,
+        why=f"the run's bound of {bound.value}, before it began",
+        snapshot=snapshot,
+        turns=0,
+        spent=Spent(),
+    )
+
+
 def stop_for(result: AgentResult) -> Stop:
     """How a run ends that needed the report that this agent did not make."""
     summary = f"{result.agent_id} {result.state.value}: {result.why}"

@@ -21,6 +21,15 @@ from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellat
 
 from cadre.domain.base import Value
 from cadre.domain.budget import Spent
+from cadre.domain.delegation import Delegated, Delegation
+from cadre.domain.integration import (
+    BranchOrder,
+    FindMarkers,
+    Markers,
+    MergeBranches,
+    Merged,
+    OrderBranches,
+)
 from cadre.domain.render import cell
 from cadre.domain.runs import (
     AgentResult,
@@ -89,6 +98,19 @@ def run_tool(call: ToolCall) -> Awaitable[ToolResult]:
     )
 
 
+def read_task(call: ToolCall) -> Awaitable[Delegation]:
+    """What a call of the tool Task asks for."""
+    summary = f"{call.agent_id} · turn {call.turn} · {call.use.title}"
+    return _activity("task.read", call, Delegation, summary=summary)
+
+
+def answer_task(delegated: Delegated) -> Awaitable[ToolResult]:
+    """Tell an agent what came of its sub-agent."""
+    call, ended = delegated.call, delegated.ended
+    summary = f"{call.agent_id} · turn {call.turn} · answer of {ended.agent_id}"
+    return _activity("task.answer", delegated, ToolResult, summary=summary)
+
+
 def prepare(request: PrepareRun) -> Awaitable[PreparedRun]:
     """Freeze definitions, models and prices."""
     return _activity("run.prepare", request, PreparedRun, summary="freeze agents and prices")
@@ -125,6 +147,23 @@ def commit(request: CommitChange) -> Awaitable[str]:
     """A commit in the run's own repository; the ID of the commit."""
     summary = f"commit by {request.author}: {request.subject}"
     return _activity("workspace.commit", request, str, summary=summary)
+
+
+def order(request: OrderBranches) -> Awaitable[BranchOrder]:
+    """The order in which to integrate branches."""
+    summary = f"order of {len(request.branches)} branches"
+    return _activity("workspace.order", request, BranchOrder, summary=summary)
+
+
+def merge(request: MergeBranches) -> Awaitable[Merged]:
+    """A merge of two commits, as a snapshot; its conflicts are in it."""
+    return _activity("workspace.merge", request, Merged, summary=f"merge {request.label}")
+
+
+async def find_markers(request: FindMarkers) -> tuple[str, ...]:
+    """Files in which conflict markers are left."""
+    summary = "look for conflict markers"
+    return (await _activity("workspace.find_markers", request, Markers, summary=summary)).paths
 
 
 def deliver(request: Deliver) -> Awaitable[Delivery]:

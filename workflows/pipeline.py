@@ -1,20 +1,50 @@
-"""Scout → plan → build → review.
-
-scouts (at once) ─▶ plan ─▶ build ─▶ check ─▶ review ─▶ approved
-                              ▲        │         │
-                              └────────┴─────────┴─ findings, up to max_rounds builds
+"""scout ─▶ plan ─▶ build ─▶ check ─▶ review ─▶ approved
+▲          │         │
+└──────────┴─ findings ┘   at most `max_rounds` times
 """
 
 from __future__ import annotations
 
+from functools import partial
+
+from pydantic import Field
 from temporalio import workflow
 
 from cadre.domain import briefs
-from cadre.domain.reports import BuildReport, Finding, Review
+from cadre.domain.agents import Role
 from cadre.domain.roles import BUILDER, PLANNER, REVIEWER, SCOUT
-from cadre.domain.runs import AgentResult, Ending, PipelineInput, RunResult, RunStatus
-from cadre.domain.turns import ContextItem
+from cadre.domain.runs import Ending, RunInput, RunResult
 from workflows.run import Run
+from workflows.stages import Stages
+
+
+class PipelineInput(RunInput):
+    """Scout, plan, build and review a task on a repository."""
+
+    allow_test_changes: bool = Field(
+        default=False, description="Accept a check that passes only with changed tests."
+    )
+    scouts: int = Field(default=1, ge=1, le=10, description="How many scouts look around at once.")
+    max_rounds: int = Field(default=3, ge=1, le=10, description="How many builds are reviewed.")
+    scout: str = Field(default="scout", description="Agent definition that scouts.")
+    planner: str = Field(default="planner", description="Agent definition that plans.")
+    builder: str = Field(default="builder", description="Agent definition that builds.")
+    reviewer: str = Field(default="reviewer", description="Agent definition that reviews.")
+
+    def cast(self) -> tuple[tuple[Role, str], ...]:
+        """Scout, planner, builder and reviewer."""
+        return (
+            (SCOUT, self.scout),
+            (PLANNER, self.planner),
+            (BUILDER, self.builder),
+            (REVIEWER, self.reviewer),
+        )
+
+    def headcount(self) -> dict[str, tuple[int, int]]:
+        """Builders and reviewers for one round at least."""
+        rounds = (1, self.max_rounds)
+        scouts = (self.scouts, self.scouts)
+        return {"scout": scouts, "planner": (1, 1), "builder": rounds, "reviewer": rounds}
 
 
 @workflow.defn(name="pipeline")
@@ -33,49 +63,13 @@ class Pipeline:
 
     async def _stages(self) -> Ending:
         spec, run = self._spec, self._run
+        stages = Stages(run, allow_test_changes=spec.allow_test_changes)
         await run.check("before")
-
-        run.phase(RunStatus.SCOUTING)
-        scouted = await run.gather(SCOUT, briefs.scout_tasks(spec.task, spec.scouts))
-
-        run.phase(RunStatus.PLANNING)
-        facts = [briefs.report_of(scout) for scout in scouted]
-        plan = await run.ask(PLANNER, briefs.plan_task(spec.task), facts)
-        known = [*facts, briefs.report_of(plan)]
-
-        findings: list[Finding] = []
-        for number in range(1, spec.max_rounds + 1):
-            built = await self._build(number, known, findings)
-            known = [*known, briefs.report_of(built)]
-            findings, summary = await self._judge(number, known)
-            if not briefs.standing(findings):
-                return Ending.of(RunStatus.APPROVED, summary, findings, number)
-        return Ending.of(RunStatus.NOT_APPROVED, summary, findings, spec.max_rounds)
-
-    async def _build(
-        self, number: int, known: list[ContextItem], findings: list[Finding]
-    ) -> AgentResult:
-        spec, run = self._spec, self._run
-        run.phase(RunStatus.BUILDING)
-        task = briefs.build_task(spec.task, spec.check, briefs.findings_text(findings))
-        built = await run.ask(BUILDER, task, known, name=f"builder.{number}")
-        report = BuildReport.model_validate(built.report)
-        await run.commit(report.subject, report.summary)
-        return built
-
-    async def _judge(self, number: int, known: list[ContextItem]) -> tuple[list[Finding], str]:
-        """The engine's check first; only what passes it is worth a review."""
-        spec, run = self._spec, self._run
-        run.phase(RunStatus.CHECKING)
-        check = await run.check(f"after.{number}", guard_tests=True)
-        failed = briefs.check_finding(check, allow_test_changes=spec.allow_test_changes)
-        if failed is not None:
-            return [failed], "the check does not pass"
-
-        run.phase(RunStatus.REVIEWING)
-        change = await run.describe(f"round.{number}")
-        task = briefs.review_task(spec.task, run.base, change, check)
-        context = [*known, briefs.diff_of(change)]
-        reviewed = await run.ask(REVIEWER, task, context, name=f"reviewer.{number}")
-        review = Review.model_validate(reviewed.report)
-        return briefs.findings_of(review), review.summary
+        await stages.gather(SCOUT, briefs.scout_tasks(spec.task, spec.scouts))
+        await stages.ask(PLANNER, briefs.plan_task(spec.task), name="planner")
+        return await stages.until_passed(
+            BUILDER,
+            partial(briefs.build_task, spec.task, spec.check),
+            [stages.check, stages.review],
+            rounds=spec.max_rounds,
+        )

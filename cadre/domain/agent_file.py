@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from cadre.domain.agents import TOOL_NAMES, AgentDefinition, PermissionMode
+from cadre.domain.agent_tools import ToolList, tool_list
+from cadre.domain.agents import TOOL_NAMES, AgentDefinition
 from cadre.domain.frontmatter import Document, Entry, malformed, parse_document, shown
+from cadre.domain.permissions import PermissionMode
 
 NAME_PATTERN = r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?"
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
@@ -34,25 +36,27 @@ KNOWN = frozenset((*USED, "maxTurns", *COSMETIC, *NOT_YET, *SPELLINGS))
 # Modes that Cadre's enum has not: both refuse what they would have to ask a person for.
 MODES = {"manual": PermissionMode.DEFAULT, "dontAsk": PermissionMode.DEFAULT}
 
-TOOL_ENTRY = re.compile(r"([^\s,()]+)(\([^)]*\)?)?")
 
-
-def parse_agent_file(text: bytes | str, source: str) -> AgentDefinition:
-    """Read an agent file of at most 64 KiB; `source` says in messages where it came from.
+def parse_agent_file(
+    text: bytes | str, source: str, tools: Sequence[str] = TOOL_NAMES
+) -> AgentDefinition:
+    """Read an agent file of at most 64 KiB; `source` says in messages where it came from, `tools`
+    are all that there are.
 
     Raises CadreError(WRONG_INPUT) with one line `<source>:<line>: <reason>`.
     """
     data = text.encode() if isinstance(text, str) else text
     document = parse_document(data, source, KNOWN)
-    return _Reader(document, source).definition(hashlib.sha256(data).hexdigest())
+    return _Reader(document, source, tools).definition(hashlib.sha256(data).hexdigest())
 
 
 class _Reader:
     """One pass over a document's entries, gathering warnings."""
 
-    def __init__(self, document: Document, source: str) -> None:
+    def __init__(self, document: Document, source: str, tools: Sequence[str]) -> None:
         self._document = document
         self._source = source
+        self._tools = tuple(tools)
         self._warnings: list[str] = []
         self._entries = self._by_documented_name(document.entries)
 
@@ -64,12 +68,19 @@ class _Reader:
         if not self._text("description"):
             self._warn("it has no description")
         self._warn_of_what_has_no_effect()
+        tools = self._tool_list("tools")
+        disallowed = self._tool_list("disallowedTools") or ToolList()
+        self._warn_of_unknown(tools)
         return AgentDefinition(
             name=name,
             description=self._text("description") or "",
             instructions=body,
-            tools=self._tools(),
-            disallowed_tools=self._disallowed_tools(),
+            tools=None if tools is None or tools.everything else tools.names,
+            only=(*tools.whole, *tools.rules)
+            if tools and tools.rules and not tools.everything
+            else (),
+            disallowed_tools=self._tools if disallowed.everything else disallowed.whole,
+            deny=disallowed.rules,
             model=self._text("model"),
             effort=self._effort(),
             permission_mode=self._permission_mode(),
@@ -107,48 +118,27 @@ class _Reader:
             raise malformed(self._source, self._entries["name"].line, reason)
         return name
 
-    def _tools(self) -> tuple[str, ...] | None:
-        entries = self._tool_entries("tools")
-        if entries is None or "*" in (name for name, _ in entries):
-            return None
-        for name, rule in entries:
-            if name not in TOOL_NAMES:
-                self._warn(f"the tool {shown(name)} is left out: Cadre does not have it")
-            elif rule:
-                self._warn(f"{shown(name + rule)} counts as {name}: rules are not applied yet")
-        return tuple(dict.fromkeys(name for name, _ in entries if name in TOOL_NAMES))
-
-    def _disallowed_tools(self) -> tuple[str, ...]:
-        entries = self._tool_entries("disallowedTools") or []
-        if "*" in (name for name, _ in entries):
-            return TOOL_NAMES
-        for name, rule in entries:
-            if name in TOOL_NAMES and rule:
-                # The safe side of a rule that is not applied: the whole tool goes.
-                whole = f"{name} is disallowed as a whole, not only {shown(name + rule)}"
-                self._warn(f"{whole}: rules are not applied yet")
-        return tuple(dict.fromkeys(name for name, _ in entries if name in TOOL_NAMES))
-
-    def _tool_entries(self, key: str) -> list[tuple[str, str]] | None:
-        """Tool names with their rules, from a list or a string with commas."""
+    def _tool_list(self, key: str) -> ToolList | None:
+        """The tools under `key`, from a list or text with commas; None where it says nothing."""
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if isinstance(entry.value, str):
-            if not entry.value.strip():
-                self._warn(f"`{key}` is empty, which says nothing; `[]` would mean none")
-                return None
-            items: list[object] = [entry.value]
-        elif isinstance(entry.value, list):
-            items = entry.value
-        else:
+        if isinstance(entry.value, str) and not entry.value.strip():
+            self._warn(f"`{key}` is empty, which says nothing; `[]` would mean none")
+            return None
+        items = [entry.value] if isinstance(entry.value, str) else entry.value
+        if not isinstance(items, list):
             raise malformed(self._source, entry.line, f"`{key}` must be text or a list")
-        names: list[tuple[str, str]] = []
-        for item in items:
-            if not isinstance(item, str):
-                raise malformed(self._source, entry.line, f"`{key}` must hold names of tools")
-            names += [(found[1], found[2] or "") for found in TOOL_ENTRY.finditer(item)]
-        return names
+        if not all(isinstance(item, str) for item in items):
+            raise malformed(self._source, entry.line, f"`{key}` must hold names of tools")
+        try:
+            return tool_list(items, self._tools)
+        except ValueError as error:
+            raise malformed(self._source, entry.line, f"`{key}`: {error}") from error
+
+    def _warn_of_unknown(self, tools: ToolList | None) -> None:
+        for name in () if tools is None or tools.everything else tools.unknown:
+            self._warn(f"the tool {shown(name)} is left out: Cadre does not have it")
 
     def _effort(self) -> str | None:
         effort = self._text("effort")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cadre.domain.reports import Finding, Review, Severity
+from cadre.domain.integration import Merged
+from cadre.domain.reports import Finding, Review, Severity, SplitPart
 from cadre.domain.runs import AgentResult
 from cadre.domain.turns import ContextItem
 from cadre.domain.workspaces import Change, CheckResult, CommandOutcome
@@ -38,12 +39,71 @@ def plan_task(task: str) -> str:
 
 def build_task(task: str, check: str | None, feedback: str) -> str:
     """The builder's task; `feedback` is what stood against the build before, if there was one."""
-    parts = [f"Do this task as the plan says.\n\nThe task:\n{task}"]
+    first = f"Do this task as the plan says.\n\nThe task:\n{task}"
+    return _with_check_and_feedback(first, check, feedback)
+
+
+def work_task(task: str, check: str | None, feedback: str) -> str:
+    """The task of an agent that works without a plan."""
+    return _with_check_and_feedback(f"Do this task.\n\nThe task:\n{task}", check, feedback)
+
+
+def stage_task(task: str, gate: str, feedback: str) -> str:
+    """The task of a stage's agent; its part of it is what its definition says."""
+    first = f"Do your part of this task, as your instructions say.\n\nThe task:\n{task}"
+    check = None if gate in ("", "review") else gate
+    return _with_check_and_feedback(first, check, feedback)
+
+
+def split_task(task: str, most: int) -> str:
+    """The task of the agent that splits a task, in at most so many parts."""
+    return (
+        f"Split this task into at least 2 and at most {most} parts, which agents do at the same "
+        f"time, each in a copy of its own.\n\nThe task:\n{task}"
+    )
+
+
+def part_task(part: SplitPart, whole: str, check: str | None) -> str:
+    """The task of the agent that does one part."""
+    first = f"Do this task.\n\nThe task:\n{part.task}"
+    if whole:
+        first += (
+            "\n\nIt is one part of a larger task. Others do the other parts at the same time, in "
+            f"copies of their own; leave these to them. The larger task:\n{whole}"
+        )
+    return _with_check_and_feedback(first, check, "")
+
+
+def resolve_task(title: str, problem: str, check: str | None) -> str:
+    """The task of the agent that puts a merge right."""
+    first = (
+        "Parts of a task were done at the same time and are being merged. The workspace holds all "
+        f"that is merged so far, and now this part: {title}\n\nWhat is wrong:\n{problem}\n\n"
+        "Put it right so that both sides do what their reports say. The diffs of both sides "
+        "against their common base, and the reports, are above."
+    )
+    return _with_check_and_feedback(first, check, "")
+
+
+def merge_text(merged: Merged) -> str:
+    """What is in conflict, for the agent that resolves it."""
+    lines = [f"- {conflict.path}: {conflict.kind}" for conflict in merged.conflicts]
+    more = merged.conflict_count - len(lines)
+    lines += [f"- and {more} more files"] if more else []
+    return (
+        "These files are in conflict. Where both sides changed the same lines, both stand in the "
+        "file between markers (<<<<<<< ours, =======, >>>>>>> theirs); no marker may be left.\n"
+        + "\n".join(lines)
+    )
+
+
+def _with_check_and_feedback(first: str, check: str | None, feedback: str) -> str:
+    parts = [first]
     if check:
-        parts.append(f"The engine will run this check on your result: `{check}`")
+        parts.append(f"The engine will run this check on the result: `{check}`")
     if feedback:
         parts.append(
-            "An earlier builder has already changed the workspace; what it did is still there, "
+            "An agent before you has already changed the workspace; what it did is still there, "
             f"its report is above. This stands against it:\n\n{feedback}"
         )
     return "\n\n".join(parts)
@@ -121,11 +181,16 @@ def standing(findings: Sequence[Finding]) -> list[Finding]:
     return [f for f in findings if f.severity in (Severity.CRITICAL, Severity.MAJOR)]
 
 
+def summary_of(result: AgentResult) -> str:
+    """What an agent says in its report that it did."""
+    return str((result.report or {}).get("summary", ""))
+
+
 def report_of(result: AgentResult) -> ContextItem:
     """An agent's report as context for another."""
     return ContextItem(title=f"Report of {result.agent_id}", key=result.report_key or "")
 
 
-def diff_of(change: Change) -> ContextItem:
+def diff_of(change: Change, title: str = "The change as a diff") -> ContextItem:
     """A change as context for an agent: the engine made the diff, but agents wrote its text."""
-    return ContextItem(title="The change as a diff", key=change.diff_key)
+    return ContextItem(title=title, key=change.diff_key)

@@ -21,15 +21,22 @@ class Bound(StrEnum):
     TOKENS = "tokens"
     COST = "cost"
     TIME = "active time"
+    AGENTS = "agents"
 
 
 class Limits(Value):
-    """What one agent may use. Tokens count prompt and answer of every call."""
+    """What one agent may use. Tokens count prompt and answer of every call.
+
+    `max_agents` are the sub-agents that it may have in all, those of its sub-agents included, on
+    `max_depth` levels below it. What they use counts as its own.
+    """
 
     max_turns: int = Field(default=60, ge=1, le=1000)
     max_tokens: int = Field(default=10_000_000, ge=1)
     max_cost_usd: Decimal = Field(default=Decimal(10), gt=0)
     max_active_seconds: float = Field(default=3600, gt=0)
+    max_agents: int = Field(default=0, ge=0)
+    max_depth: int = Field(default=0, ge=0)
 
 
 class Spent(Value):

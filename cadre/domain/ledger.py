@@ -3,30 +3,66 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from cadre.domain.agents import Agent
 from cadre.domain.budget import Spent
-from cadre.domain.runs import AgentLine, AgentResult, Ending, RunResult
+from cadre.domain.runs import AgentLine, AgentResult, Ending, PartLine, RunResult
 from cadre.domain.workspaces import CheckResult, Delivery
+
+SHARE_STEP = Decimal("0.000001")
+
+
+@dataclass
+class Shares:
+    """Divides what changes meanwhile: each claim gets an equal share of what is free then, so that
+    what one claimant leaves over goes to those that come later."""
+
+    claims: int = 1
+
+    def agents(self, room: int) -> int:
+        """How many sub-agents the next claimant may have where there is room for so many agents
+        besides it: an equal share of what the other claimants leave, and one share stays free."""
+        return max(0, (room - self.claims + 1) // (self.claims + 1))
+
+    def waive(self) -> None:
+        """A claimant needs nothing."""
+        self.claims -= 1
+
+    def next(self, free: Decimal) -> Decimal:
+        """The next claimant's share of US dollars, in whole millionths."""
+        share = (free / max(1, self.claims)).quantize(SHARE_STEP, ROUND_DOWN)
+        self.claims -= 1
+        return share
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What an agent that works may use: US dollars, and so many sub-agents."""
+
+    usd: Decimal
+    agents: int = 0
 
 
 @dataclass
 class Ledger:
-    """What a run has to show so far, in the order in which it came about."""
+    """What a run, or an agent with sub-agents, has to show so far, in the order in which it came
+    about. `working` are those who are at work."""
 
     lines: list[AgentLine] = field(default_factory=list)
-    working: list[str] = field(default_factory=list)
-    checks: list[CheckResult] = field(default_factory=list)
+    working: dict[str, Promise] = field(default_factory=dict)
+    parts: dict[int, PartLine] = field(default_factory=dict)
+    check_before: CheckResult | None = None
+    check_after: CheckResult | None = None
     notes: list[str] = field(default_factory=list)
 
-    def began(self, agent_id: str) -> None:
-        """An agent started."""
-        self.working.append(agent_id)
+    def began(self, agent_id: str, promise: Promise) -> None:
+        """An agent started, and may use so much."""
+        self.working[agent_id] = promise
 
     def ended(self, result: AgentResult, agent: Agent) -> None:
-        """An agent ended, however it did."""
-        self.working.remove(result.agent_id)
+        """An agent ended, however it did, and with it its sub-agents."""
+        self.working.pop(result.agent_id, None)
         self.lines.append(
             AgentLine(
                 agent_id=result.agent_id,
@@ -38,20 +74,34 @@ class Ledger:
                 why=result.why,
             )
         )
+        self.lines += result.helpers
+
+    def checked(self, result: CheckResult) -> None:
+        """A check has ended; the first one tells of the base only if no agent was before it."""
+        if self.agents:
+            self.check_after = result
+        else:
+            self.check_before = result
 
     @property
     def spent(self) -> Spent:
         """What all ended agents used together."""
         return sum((line.spent for line in self.lines), Spent())
 
-    def left(self, budget_usd: Decimal) -> Decimal:
-        """What is left of a budget in US dollars; never negative."""
-        return max(Decimal(0), budget_usd - self.spent.cost_usd)
+    @property
+    def agents(self) -> int:
+        """How many agents there were, are, and may come by what was promised."""
+        return len(self.lines) + sum(1 + promise.agents for promise in self.working.values())
+
+    def free(self, budget_usd: Decimal) -> Decimal:
+        """What of a budget in US dollars is neither spent nor promised; never negative."""
+        promised = sum((promise.usd for promise in self.working.values()), Decimal(0))
+        return max(Decimal(0), budget_usd - self.spent.cost_usd - promised)
 
     def result(
         self, run: str, ending: Ending, base: str = "", delivery: Delivery | None = None
     ) -> RunResult:
-        """The run's result. The first check ran before any agent, the last on the final state."""
+        """The run's result."""
         return RunResult(
             run=run,
             status=ending.status,
@@ -60,8 +110,9 @@ class Ledger:
             rounds=ending.rounds,
             base=base,
             delivery=delivery,
-            check_before=self.checks[0] if self.checks else None,
-            check_after=self.checks[-1] if self.checks[1:] else None,
+            check_before=self.check_before,
+            check_after=self.check_after,
+            parts=tuple(self.parts.values()),
             agents=tuple(self.lines),
             spent=self.spent,
             notes=tuple(self.notes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cadre.domain.budget import Allowance, Bound, Limits, Spent, left
+from cadre.domain.ledger import Ledger
 from cadre.domain.turns import ModelAnswer, ToolResult
 
 # So many unusable answers in a row (an invalid tool input, a report that does not fit, an answer
@@ -23,13 +24,14 @@ CUT_OFF = (
 
 @dataclass
 class Progress:
-    """The serialisable state of an agent's loop. `idle_seconds` went by without any work: in an
-    outage, or while no worker was there."""
+    """The state of an agent's loop. `idle_seconds` went by without any work of its own: in an
+    outage, while no worker was there, or while its sub-agents worked. These are in `helpers`."""
 
     limits: Limits
     snapshot: str
     turns: int = 0
     spent: Spent = field(default_factory=Spent)
+    helpers: Ledger = field(default_factory=Ledger)
     strikes: int = 0
     last_strike: str = ""
     idle_seconds: float = 0.0
@@ -38,9 +40,9 @@ class Progress:
         """The bound that the work has met after so many seconds of activity, if any."""
         if self.turns >= self.limits.max_turns:
             return Bound.TURNS
-        if self.spent.usage.total_tokens >= self.limits.max_tokens:
+        if self.total.usage.total_tokens >= self.limits.max_tokens:
             return Bound.TOKENS
-        if self.spent.cost_usd >= self.limits.max_cost_usd:
+        if self.total.cost_usd >= self.limits.max_cost_usd:
             return Bound.COST
         if active_seconds >= self.limits.max_active_seconds:
             return Bound.TIME
@@ -49,7 +51,12 @@ class Progress:
     @property
     def allowance(self) -> Allowance:
         """What the next model call may use."""
-        return left(self.limits, self.spent)
+        return left(self.limits, self.total)
+
+    @property
+    def total(self) -> Spent:
+        """What it used itself, and what its sub-agents did."""
+        return self.spent + self.helpers.spent
 
     @property
     def on_last_turn(self) -> bool:

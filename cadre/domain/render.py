@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from cadre.domain.budget import Spent
-from cadre.domain.runs import AgentLine, RunResult, RunStatus
+from cadre.domain.runs import AgentLine, PartLine, RunResult, RunStatus
 
 # Temporal's UI gives a table's cells no margin: an em space, kept from being trimmed by a
 # zero-width space behind it.
@@ -52,12 +52,30 @@ def _row(*cells: object) -> str:
     return "|" + "|".join(f" {each}{MARGIN}" for each in cells) + "|"
 
 
+def parts_table(parts: Iterable[PartLine]) -> str:
+    """A Markdown table of a task's parts; empty where there are none."""
+    rows = []
+    for part in parts:
+        branch = f"`{part.branch}`" if part.branch else ""
+        rows.append(_row(part.number, cell(part.title, 80), cell(_part_words(part)), branch))
+    head = [_row("part", "title", "state", "branch"), "|---:|---|---|---|"]
+    return "\n".join([*head, *rows]) if rows else ""
+
+
+def _part_words(part: PartLine) -> str:
+    return f"{part.state.value}: {part.why}" if part.why else part.state.value
+
+
 def run_details(
-    status: RunStatus, lines: Iterable[AgentLine], working: Iterable[str], spent: Spent
+    status: RunStatus,
+    lines: Iterable[AgentLine],
+    working: Iterable[str],
+    spent: Spent,
+    parts: Iterable[PartLine] = (),
 ) -> str:
     """A run's current details, as Markdown."""
-    table = agents_table(lines, working)
-    return f"### {status.value}\n\n{table}\n\n{spent_line(spent)}"
+    texts = [f"### {status.value}", parts_table(parts), agents_table(lines, working)]
+    return "\n\n".join(text for text in (*texts, spent_line(spent)) if text)
 
 
 def result_details(result: RunResult) -> str:
@@ -78,6 +96,7 @@ def result_details(result: RunResult) -> str:
         result.summary,
         _bullets(facts),
         _bullets(findings),
+        parts_table(result.parts),
         agents_table(result.agents),
         spent_line(result.spent),
         _bullets([cell(note) for note in result.notes]),

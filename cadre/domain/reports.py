@@ -85,10 +85,35 @@ class Review(Value):
     findings: list[Finding]
 
 
-AnyReport = ScoutReport | Plan | BuildReport | Review
+class Answer(Value):
+    """What a sub-agent tells the agent that asked it."""
+
+    answer: str = Field(
+        description="All that the asker needs, complete in itself: what was found or done, with "
+        "paths and lines, what was run and what it showed, and what is open."
+    )
+
+
+class SplitPart(Value):
+    """One part of a task, which an agent of its own can do without the others."""
+
+    title: str = Field(description="What will be true after it, in at most 72 characters.")
+    task: str = Field(description="The whole task of its agent, who sees nothing of the others'.")
+    files: list[str] = Field(description="The files that it will probably touch.")
+
+
+class Split(Value):
+    """A task in parts that several agents can do at once, each in a copy of its own."""
+
+    summary: str = Field(description="Why it is split this way, in two or three sentences.")
+    parts: list[SplitPart] = Field(description="At least two parts.", min_length=2)
+
+
 REPORT_TYPES: dict[str, type[Value]] = {
     "ScoutReport": ScoutReport,
     "Plan": Plan,
     "BuildReport": BuildReport,
     "Review": Review,
+    "Split": Split,
+    "Answer": Answer,
 }

@@ -11,14 +11,16 @@ from pydantic import Field, field_validator
 from cadre.domain.agents import Agent, Role
 from cadre.domain.base import Value
 from cadre.domain.budget import Bound, Limits, Spent
+from cadre.domain.permissions import PermissionMode
 from cadre.domain.reports import Finding
-from cadre.domain.roles import BUILDER, PLANNER, REVIEWER, SCOUT
 from cadre.domain.turns import ContextItem
 from cadre.domain.workspaces import CheckResult, Delivery, Workspace
 
 # A run's ID is a branch name, a directory, and the prefix of its agents' workflow IDs.
 RUN_ID_PATTERN = r"^[a-z0-9](?:[a-z0-9_-]|\.[a-z0-9_-]){0,62}$"
 TASK_QUEUE = "cadre"
+# Each agent and each part has a line in the run's result, and no payload is larger than 64 KB.
+MAX_AGENTS = 64
 
 
 class AgentState(StrEnum):
@@ -40,17 +42,30 @@ class AgentSpec(Value):
     agent_id: str
     agent: Agent
     task: str
+    conventions: ContextItem | None = None
     context: tuple[ContextItem, ...] = ()
     workspace: Workspace
     snapshot: str
     limits: Limits
 
 
+class AgentLine(Value):
+    """One agent's line in a run's result; `definition_sha256` is of the file that defined it."""
+
+    agent_id: str
+    state: AgentState
+    model: str
+    definition_sha256: str
+    turns: int
+    spent: Spent
+    why: str = ""
+
+
 class AgentResult(Value):
     """What an agent leaves: its report where it made one, and always what it did and used.
 
     `snapshot` is the workspace's state at its end; `why` says in one line what ended it, where
-    that was not its report.
+    that was not its report. `spent` is its own; `helpers` are its sub-agents with theirs.
     """
 
     agent_id: str
@@ -62,6 +77,7 @@ class AgentResult(Value):
     snapshot: str
     turns: int
     spent: Spent
+    helpers: tuple[AgentLine, ...] = ()
 
 
 class PrepareRun(Value):
@@ -75,6 +91,10 @@ class PrepareRun(Value):
     base: str
     roles: tuple[tuple[Role, str], ...]
     disallowed_tools: tuple[str, ...] = ()
+    permission_mode: PermissionMode | None = None
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    no_hooks: bool = False
     trust_repo: bool = False
 
 
@@ -95,23 +115,48 @@ class RunStatus(StrEnum):
     BUILDING = "building"
     CHECKING = "checking"
     REVIEWING = "reviewing"
+    SPLITTING = "splitting"
+    WAITING = "waiting for a decision"
+    WORKING = "working"
+    INTEGRATING = "integrating"
     APPROVED = "approved"
     NOT_APPROVED = "not approved"
+    PARTLY = "partly done"
+    REJECTED = "rejected"
     OUT_OF_BUDGET = "out of budget"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
-class AgentLine(Value):
-    """One agent's line in a run's result; `definition_sha256` is of the file that defined it."""
+class PartState(StrEnum):
+    """How a part of a fanned-out task stands or ended."""
 
-    agent_id: str
-    state: AgentState
-    model: str
-    definition_sha256: str
-    turns: int
-    spent: Spent
+    WAITING = "waiting"
+    WORKING = "working"
+    BUILT = "built"
+    INTEGRATED = "integrated"
+    RESOLVED = "integrated after a conflict"
+    UNCHANGED = "nothing changed"
+    LEFT_OUT = "left out"
+    FAILED = "failed"
+
+    @property
+    def is_in(self) -> bool:
+        """Whether the run's branch has it, or there is nothing of it to have."""
+        return self in (PartState.INTEGRATED, PartState.RESOLVED, PartState.UNCHANGED)
+
+
+class PartLine(Value):
+    """One part's line in a run's result: what became of it, and why where it is not in.
+
+    `branch` is where its work stays that the run's own branch does not have.
+    """
+
+    number: int
+    title: str
+    state: PartState = PartState.WAITING
     why: str = ""
+    branch: str = ""
 
 
 class RunResult(Value):
@@ -126,6 +171,7 @@ class RunResult(Value):
     delivery: Delivery | None = None
     check_before: CheckResult | None = None
     check_after: CheckResult | None = None
+    parts: tuple[PartLine, ...] = ()
     agents: tuple[AgentLine, ...] = ()
     spent: Spent = Spent()
     notes: tuple[str, ...] = ()
@@ -162,8 +208,31 @@ class RunInput(Value):
         default=Decimal(10), gt=0, description="US dollars that the run may cost."
     )
     max_minutes: float = Field(default=60, gt=0, description="Active minutes of one agent.")
+    max_agents: int = Field(
+        default=50, ge=1, le=MAX_AGENTS, description="Agents that the run may have in all."
+    )
+    max_depth: int = Field(
+        default=2, ge=1, le=5, description="Levels of agents: with 2, agents may have sub-agents."
+    )
+    at_once: int = Field(
+        default=20, ge=1, le=MAX_AGENTS, description="Agents that work at the same time."
+    )
     disallowed_tools: tuple[str, ...] = Field(
         default=(), description="Tools that no agent of the run may use."
+    )
+    permission_mode: PermissionMode | None = Field(
+        default=None,
+        description="acceptEdits, default, plan or bypassPermissions: what needs no rule to allow "
+        "it; if left out, all that the sandbox lets.",
+    )
+    allow: tuple[str, ...] = Field(
+        default=(), description="Rule for what a mode would ask about, such as 'Bash(pytest:*)'."
+    )
+    deny: tuple[str, ...] = Field(
+        default=(), description="Rule for what no agent may do, such as 'Edit(docs/**)'."
+    )
+    no_hooks: bool = Field(
+        default=False, description="Run none of the hooks in the repository's settings."
     )
     trust_repo: bool = Field(
         default=False, description="Let the repository's own definitions fill locked roles."
@@ -180,28 +249,19 @@ class RunInput(Value):
         """The roles of the pattern, each with the name of the definition that shall fill it."""
         return ()
 
+    def headcount(self) -> dict[str, tuple[int, int]]:
+        """How many agents of each role the run will have, at least and at most."""
+        return {role.name: (1, 1) for role, _ in self.cast()}
 
-class PipelineInput(RunInput):
-    """Scout, plan, build and review a task on a repository."""
+    @property
+    def asks(self) -> bool:
+        """Whether the run asks a person before it goes on."""
+        return False
 
-    allow_test_changes: bool = Field(
-        default=False, description="Accept a check that passes only with changed tests."
-    )
-    scouts: int = Field(default=1, ge=1, le=10, description="How many scouts look around at once.")
-    max_rounds: int = Field(default=3, ge=1, le=10, description="How many builds are reviewed.")
-    scout: str = Field(default="scout", description="Agent definition that scouts.")
-    planner: str = Field(default="planner", description="Agent definition that plans.")
-    builder: str = Field(default="builder", description="Agent definition that builds.")
-    reviewer: str = Field(default="reviewer", description="Agent definition that reviews.")
-
-    def cast(self) -> tuple[tuple[Role, str], ...]:
-        """Scout, planner, builder and reviewer."""
-        return (
-            (SCOUT, self.scout),
-            (PLANNER, self.planner),
-            (BUILDER, self.builder),
-            (REVIEWER, self.reviewer),
-        )
+    @property
+    def subject(self) -> str:
+        """What the run is about, for people."""
+        return self.task
 
 
 class RecordAgent(Value):

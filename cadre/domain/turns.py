@@ -14,6 +14,7 @@ from pydantic import Field
 from cadre.domain.agents import Agent
 from cadre.domain.base import Value
 from cadre.domain.budget import Allowance, Bound
+from cadre.domain.permissions import Permissions
 from cadre.domain.usage import Usage
 from cadre.domain.workspaces import Workspace
 
@@ -141,7 +142,7 @@ class SettleTurn(Value):
 
 
 class ToolCall(Value):
-    """Run one tool use of an answer (activity `tool.run`).
+    """Run one tool use of an answer (activity `tool.run`), as far as `permissions` let.
 
     A call that may write starts from `snapshot` exactly, whatever an earlier attempt left.
     """
@@ -151,6 +152,7 @@ class ToolCall(Value):
     turn: int
     use: ToolUse
     tools: tuple[str, ...]
+    permissions: Permissions = Permissions()
     writes: bool
     workspace: Workspace
     snapshot: str
@@ -160,12 +162,14 @@ class ToolResult(Value):
     """How a tool call ended; its content lies in the object store.
 
     `snapshot` is the workspace's state after it. `invalid` marks an input that does not fit the
-    tool's schema, or a tool that the agent does not have.
+    tool's schema, or a tool that the agent does not have; `denied` one that a rule, a mode or a
+    hook was against, so that it did nothing.
     """
 
     use_id: str
     is_error: bool
     invalid: bool = False
+    denied: bool = False
     preview: str
     snapshot: str
     seconds: float

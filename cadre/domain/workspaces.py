@@ -126,14 +126,15 @@ class Change(Value):
 
 
 class CommitChange(Value):
-    """Commit `snapshot` on top of `parent` in the run's repository, as `author` (an agent).
+    """Commit `snapshot` in the run's repository, as `author` (an agent), on top of one parent, or
+    of two as their merge.
 
     `seconds_since_epoch` fixes the commit's date, so that a repetition gives the same commit.
     """
 
     workspace: Workspace
     snapshot: str
-    parent: str
+    parents: tuple[str, ...] = Field(min_length=1, max_length=2)
     author: str
     subject: str
     body: str

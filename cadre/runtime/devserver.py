@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import sysconfig
-import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -24,13 +22,11 @@ from temporalio.service import RPCError
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.runtime.attributes import SEARCH_ATTRIBUTES, ensure_search_attributes
 from cadre.runtime.locks import make_state_dir
+from cadre.runtime.ports import HOST, claim
 from cadre.runtime.processes import end, fresh_log, last_line, plain_environment, spawn
 from cadre.runtime.settings import Settings
 
-HOST = "127.0.0.1"
 NAMESPACE = "default"
-# A server that was killed holds its ports for some milliseconds more.
-PORT_SECONDS = 1.0
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 # The server draws ports for its inner services, and another process may take one before it does.
@@ -68,24 +64,6 @@ def temporal_binary() -> Path | None:
     return Path(found) if found else None
 
 
-def free_port() -> int:
-    """A port on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def port_is_free(port: int) -> bool:
-    """Whether a server could listen on `port`."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
 def _command(settings: Settings) -> list[str]:
     binary = temporal_binary()
     if binary is None:
@@ -112,18 +90,6 @@ def _command(settings: Settings) -> list[str]:
     return command
 
 
-async def _claim_ports(settings: Settings) -> None:
-    """Raise CadreError(WRONG_INPUT) where a port is taken, and not by a server that is ending."""
-    deadline = time.monotonic() + PORT_SECONDS
-    for name, port in (("port", settings.port), ("ui-port", settings.ui_port)):
-        while not port_is_free(port):
-            if time.monotonic() > deadline:
-                raise CadreError(
-                    ErrorKind.WRONG_INPUT, f"port {port} is taken: choose another with --{name}"
-                )
-            await asyncio.sleep(0.05)
-
-
 async def start(settings: Settings) -> DevServer:
     """Start the server and wait until it serves. The process ends with ours, however that ends.
 
@@ -137,7 +103,7 @@ async def start(settings: Settings) -> DevServer:
 
 
 async def _start(command: list[str], settings: Settings) -> DevServer:
-    await _claim_ports(settings)
+    await claim(settings)
     log = fresh_log(make_state_dir(settings) / "server.log")
     process = await spawn(command, plain_environment(), log=log)
     server = DevServer(process, f"{HOST}:{settings.port}", f"http://{HOST}:{settings.ui_port}")

@@ -1,8 +1,9 @@
 """Locks on a state directory. They are the kernel's (flock), so that one ends with its holder,
 however the holder ends.
 
-Two files: `supervisor.lock`, held alone by whoever runs services on the directory, and
-`users.lock`, shared by all who use them, so that a supervisor can wait for its users.
+`supervisor.lock` is held alone by whoever runs services on the directory; `users.lock` is shared
+by all who use them, so that a supervisor can wait for its users; `<task>.lock` is held by the one
+process that does what one of all must do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import fcntl
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO
@@ -113,3 +114,13 @@ async def using(settings: Settings) -> AsyncIterator[Use]:
         use = Use(file)
         await use.take(fcntl.LOCK_SH)
         yield use
+
+
+@contextmanager
+def claiming(settings: Settings, task: str) -> Iterator[Callable[[], bool]]:
+    """Stand ready for a task that one process on the state directory does, for the time of a block.
+
+    Yields a function that tells whether it is this one. The first that asks is, until it ends.
+    """
+    with _open(make_state_dir(settings) / f"{task}.lock") as file:
+        yield lambda: _try(file, fcntl.LOCK_EX)

@@ -15,6 +15,7 @@ from cadre.runtime.settings import Settings
 
 class RunningServices(Value):
     """The services that a supervisor runs. A PID or an URL is None where that part is not run.
+    `worker_pids` are the worker's processes.
 
     `ready` tells that all of them serve. `address` is Temporal's gRPC address, None where the user
     named a Temporal service; `simulator_url` is the base URL of the simulated Messages API and
@@ -27,7 +28,7 @@ class RunningServices(Value):
     address: str | None = None
     ui_url: str | None = None
     server_pid: int | None = None
-    worker_pid: int | None = None
+    worker_pids: tuple[int, ...] = ()
     simulator_pid: int | None = None
     simulator_url: str | None = None
     scenario: str | None = None

@@ -13,9 +13,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -45,7 +46,18 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 (resolve() follows symlinks)
 
 
+def _names(value: object) -> object:
+    """Names from one text with commas, as an environment has them, or as JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.startswith("["):
+        return json.loads(value)
+    return tuple(name for part in value.split(",") if (name := part.strip()))
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+Names = Annotated[tuple[Name, ...], NoDecode, BeforeValidator(_names)]
 
 
 class Settings(BaseSettings):
@@ -84,8 +96,18 @@ class Settings(BaseSettings):
     sandbox_read_only: tuple[AbsolutePath, ...] = Field(
         default=(), description="More directories that the sandbox shows, such as toolchains."
     )
-    max_model_calls: int = Field(default=100, ge=1, description="Model calls at once, by worker.")
-    max_tool_calls: int = Field(default=16, ge=1, description="Tool calls at once, by worker.")
+    processes: int | None = Field(
+        default=None, ge=1, le=256, description="Processes of a worker [the usable processors]."
+    )
+    include: Names = Field(
+        default=(), description="Modules that offer patterns, tools or agents of your own."
+    )
+    max_model_calls: int = Field(
+        default=100, ge=1, description="Model calls at once, by all processes of a worker."
+    )
+    max_tool_calls: int = Field(
+        default=16, ge=1, description="Tool calls at once, by all processes of a worker."
+    )
     shutdown_seconds: float = Field(
         default=10, ge=0, description="How long a worker that is stopped waits for its activities."
     )

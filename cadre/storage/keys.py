@@ -14,6 +14,11 @@ def definition(run: str, name: str) -> str:
     return f"runs/{run}/definitions/{name}.json"
 
 
+def helper(run: str, name: str) -> str:
+    """A frozen agent that others may ask for by the tool Task."""
+    return f"runs/{run}/helpers/{name}.json"
+
+
 def conventions(run: str) -> str:
     """The repository's conventions, as text."""
     return f"runs/{run}/conventions.md"

@@ -68,9 +68,9 @@ def read(request: Request) -> str:
     first = request["offset"] or 1
     count = request["limit"] or MAX_LINES
     lines, notes, room = [], [], MAX_TEXT_BYTES
-    number, cut, undecodable, full = 0, 0, False, False
+    number, cut, undecodable = 0, 0, False
     for number, (raw, longer) in enumerate(pieces(file), 1):
-        if number < first or number >= first + count or full:
+        if number < first or number >= first + count or room < 0:
             continue
         text = raw.rstrip(b"\r\n").decode("utf-8", "replace")
         undecodable = undecodable or "\ufffd" in text
@@ -80,8 +80,7 @@ def read(request: Request) -> str:
             text, cut = text[:MAX_LINE_CHARS] + " [cut]", cut + 1
         line = f"{number:6}\t{text}"
         room -= len(line.encode()) + 1
-        full = room < 0
-        if not full:
+        if room >= 0:
             lines.append(line)
     if not number:
         return f"{shown} is empty."
@@ -100,8 +99,7 @@ def read(request: Request) -> str:
 def pieces(file: BufferedReader) -> Iterator[tuple[bytes, bool]]:
     """The lines of a file, each no longer than a piece, and whether it was."""
     while raw := file.readline(PIECE):
-        longer = False
-        piece = raw
+        longer, piece = False, raw
         while piece and not piece.endswith(b"\n"):
             piece = file.readline(PIECE)
             longer = longer or bool(piece)
@@ -111,8 +109,7 @@ def pieces(file: BufferedReader) -> Iterator[tuple[bytes, bool]]:
 def write(request: Request) -> str:
     """Replace a whole file."""
     path, shown = resolve(request, change=True)
-    content = request["content"].encode()
-    mode = 0o644
+    content, mode = request["content"].encode(), 0o644
     try:
         file, status = open_regular(path, shown)
         file.close()

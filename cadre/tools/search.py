@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
+from cadre.domain.rules import matches_path
 from cadre.tools.tool import Text, Tool, ToolContext, ToolInput, ToolOutput
 
 WORKSPACE = "/workspace"
@@ -90,8 +92,16 @@ async def _grep(request: GrepInput, context: ToolContext) -> ToolOutput:
         return _outside(request.path)
     target = "./" if where == "." else f"./{where}"
     argv = [context.sandbox.ripgrep, *COMMON, "--sort=path", *_options(request)]
-    argv += [f"--regexp={request.pattern}", "--", target]
+    argv += [*_hidden(context), f"--regexp={request.pattern}", "--", target]
     return await _search(argv, context, request.head_limit)
+
+
+def _hidden(context: ToolContext) -> Iterator[str]:
+    """Leave out what must not be read; ripgrep's last word counts, so after the model's own."""
+    for pattern in context.unreadable:
+        if not pattern.startswith(("//", "~")):
+            anchored = pattern[1:] if pattern.startswith("./") else pattern
+            yield "--glob=!" + re.sub(r"[{}]", r"\\\g<0>", anchored)  # git's have no braces
 
 
 def _options(request: GrepInput) -> Iterator[str]:
@@ -119,8 +129,9 @@ def _options(request: GrepInput) -> Iterator[str]:
 
 
 async def _search(
-    argv: list[str], context: ToolContext, most: int | None, prefix: str = ""
+    argv: list[str], context: ToolContext, most: int | None, prefix: str | None = None
 ) -> ToolOutput:
+    """What ripgrep finds; with `prefix` each line is a path below that directory."""
     done = await context.run(argv, timeout=TIMEOUT_SECONDS, output_limit=KEPT_BYTES)
     text = done.output.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     if done.timed_out or done.out_of_memory:
@@ -129,15 +140,22 @@ async def _search(
         return ToolOutput("Nothing matches.")
     if done.exit_code > NOTHING and (not text or done.exit_code > FAILED or "rg: " in text[:4]):
         return ToolOutput(text.strip() or "There is nothing at that path.", is_error=True)
-    return ToolOutput(_shown(text, most, prefix))
-
-
-def _shown(text: str, most: int | None, prefix: str) -> str:
     lines = text.splitlines()
+    if prefix is not None:
+        named = (prefix + line.removeprefix("./") for line in lines)
+        lines = [path for path in named if not _unreadable(path, context)]
+    return ToolOutput(_shown(lines, most)) if lines else ToolOutput("Nothing matches.")
+
+
+def _unreadable(path: str, context: ToolContext) -> bool:
+    return any(matches_path(pattern, path) for pattern in context.unreadable)
+
+
+def _shown(lines: list[str], most: int | None) -> str:
     shown: list[str] = []
     room = OUTPUT_LIMIT
     for line in lines[:most]:
-        entry = prefix + line.removeprefix("./")
+        entry = line.removeprefix("./")
         room -= len(entry.encode()) + 1
         if room < 0:
             break

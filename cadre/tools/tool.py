@@ -30,16 +30,19 @@ Text = Annotated[str, AfterValidator(_without_nul)]
 
 @dataclass(frozen=True)
 class ToolOutput:
-    """What the model is told. `invalid` marks an input that fits no tool, which nothing ran."""
+    """What the model is told. `invalid` marks an input that fits no tool, which nothing ran;
+    `denied` a call that it is not allowed, which did nothing."""
 
     content: str
     is_error: bool = False
     invalid: bool = False
+    denied: bool = False
 
 
 @dataclass(frozen=True)
 class ToolContext:
-    """Where a tool call runs; see `Sandbox.run` for the fields."""
+    """Where a tool call runs; see `Sandbox.run` for the fields. What lies in one of `unreadable`,
+    path patterns of permission rules, no search may show."""
 
     sandbox: Sandbox
     workspace: Path
@@ -47,6 +50,7 @@ class ToolContext:
     mounts: Sequence[Mount] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     on_start: Callable[[int], None] | None = None
+    unreadable: Sequence[str] = ()
 
     @property
     def root(self) -> str:

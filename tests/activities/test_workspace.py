@@ -11,6 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.workspace import MAX_TAIL_CHARS, WorkspaceActivities
 from cadre.domain.errors import ErrorKind
+from cadre.domain.integration import FindMarkers, MergeBranches, NamedCommit, OrderBranches
 from cadre.domain.workspaces import (
     CommitChange,
     Deliver,
@@ -103,7 +104,7 @@ async def test_a_run_from_open_to_close(run, activities, workspaces, objects, re
     commit = await run(
         activities.commit,
         CommitChange(
-            workspace=workspace, snapshot=snapshot, parent=workspace.base, author="builder",
+            workspace=workspace, snapshot=snapshot, parents=(workspace.base,), author="builder",
             subject="Two", body="", seconds_since_epoch=1_700_000_000,
         ),
     )  # fmt: skip
@@ -116,6 +117,45 @@ async def test_a_run_from_open_to_close(run, activities, workspaces, objects, re
     assert shown.stdout == b"two\n"
     await run(activities.close, "r1")
     assert await workspaces.on_disk() == ()
+
+
+async def test_parts_are_ordered_merged_and_searched(run, activities, workspaces, repo):
+    async def part(number, files):
+        request = OpenWorkspace(run="r1", name=f"part.{number}", repo=str(repo))
+        workspace = (await run(activities.open, request)).workspace
+        lease = await workspaces.begin(workspace, workspace.snapshot, "c")
+        for name, content in files.items():
+            (lease.path / name).write_text(content)
+        snapshot = await lease.snapshot()
+        await lease.finish(snapshot)
+        commit = CommitChange(
+            workspace=workspace, snapshot=snapshot, parents=(workspace.base,), author="builder",
+            subject="Part", body="", seconds_since_epoch=1_700_000_000,
+        )  # fmt: skip
+        return NamedCommit(name=str(number), commit=await run(activities.commit, commit))
+
+    main = (await run(activities.open, OpenWorkspace(run="r1", repo=str(repo)))).workspace
+    parts = (
+        await part(1, {"a.txt": "1\n", **{f"new{n}": "n\n" for n in range(3000)}}),
+        await part(2, {"a.txt": "2\n"}),
+    )
+    order = await run(activities.order, OrderBranches(workspace=main, branches=parts))
+    assert [(step.name, step.overlaps, step.files) for step in order.steps] == [
+        ("2", 1, 1), ("1", 1, 3001),
+    ]  # fmt: skip
+    assert len(order.model_dump_json()) < 1000
+    request = MergeBranches(
+        workspace=main, ours=parts[0].commit, theirs=parts[1].commit, label="part 2"
+    )
+    merged = await run(activities.merge, request)
+    assert [conflict.path for conflict in merged.conflicts] == ["a.txt"]
+    assert await run(activities.merge, request) == merged
+    search = FindMarkers(workspace=main, snapshot=merged.snapshot, ours=request.ours)
+    assert (await run(activities.find_markers, search)).paths == ("a.txt",)
+    lost = request.model_copy(update={"theirs": "1" * 40})
+    with pytest.raises(ApplicationError) as caught:
+        await run(activities.merge, lost)
+    assert caught.value.type == ErrorKind.WORKSPACE_LOST
 
 
 async def test_wrong_input_reaches_the_workflow_with_its_kind(run, activities, tmp_path):

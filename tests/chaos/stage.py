@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tests.e2e.harness import Home, git, make_repo, until
+from tests.e2e.harness import Home, git, make_repo, pid_of, until
 
 SCENES = Path(__file__).parent / "scenarios"
+# A run that many processes died under, each of which is waited for.
+END_SECONDS = 400.0
 FILES = {"README.md": "# A repository\n", "count.txt": "count 0\n", "a/b.txt": "b\n"}
 
 
@@ -43,7 +45,7 @@ class Stage:
 
     def end(self, run: str) -> Outcome:
         """Wait until the run is approved."""
-        watched = self.home.run("watch", run)
+        watched = self.home.run("watch", run, seconds=END_SECONDS)
         assert watched.returncode == 0, watched.stdout + watched.stderr
         said = self.store(run).glob("agents/*/report.json")
         return Outcome(
@@ -118,11 +120,10 @@ class Stage:
             yield worker.pid
         finally:
             worker.send_signal(signal.SIGINT)
-            worker.communicate(timeout=60)
+            worker.communicate(timeout=END_SECONDS)
 
     def _found(self, name: str) -> int | None:
-        pid: int | None = self.home.services()[f"{name}_pid"]
-        return pid
+        return pid_of(self.home.services(), name)
 
 
 def processes(name: str) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.hostile.repository import ORDER, files
+from tests.chaos.hostile.repository import FROM_A_HOOK, ORDER, files
 from tests.e2e.harness import Home, git, make_repo, simulator
 from tests.e2e.test_secrets import holding
 
@@ -38,9 +38,11 @@ class Trap:
         return self.home.state / "store" / "runs" / run
 
     def frame(self, run: str, agent: str) -> tuple[str, list[str]]:
-        """The system prompt of an agent, and the tools that it had."""
+        """The system prompt of an agent, and the tools that it had besides Task, by which it can
+        have agents that are bound as it is."""
         turn = json.loads((self.stored(run) / f"agents/{agent}/turns/0001.json").read_text())
-        return turn["frame"]["system"], [tool["name"] for tool in turn["frame"]["tools"]]
+        names = [tool["name"] for tool in turn["frame"]["tools"]]
+        return turn["frame"]["system"], [name for name in names if name != "Task"]
 
     def results(self, run: str, agent: str) -> list[dict[str, Any]]:
         """What its tools said, in order."""
@@ -113,6 +115,31 @@ def test_it_widens_nothing_and_runs_nothing(trap: Trap) -> None:
         for n in shown["result"]["notes"]
     )
     assert_data(trap.stored("plain") / "agents/reviewer.1/turns/0001.json")
+    assert_hooks_only_narrow(trap)
+
+
+def assert_hooks_only_narrow(trap: Trap) -> None:
+    """They ran in the sandbox, said something, were undone and ended, and allowed nothing."""
+    said = contents(trap, "plain")
+    assert any(FROM_A_HOOK in each for each in said)
+    assert any("took too long" in each for each in said)
+    [freed] = [r for r in trap.results("plain", "builder.1") if r["denied"]]
+    assert (
+        ".claude/settings.json was changed, but .claude/settings.json: Edit(/.claude/**)"
+        in (freed["content"])
+    )
+    assert not any(FROM_A_HOOK in r["content"] for r in trap.results("plain", "reviewer.1"))
+
+
+def test_what_the_run_denies_no_settings_allow(trap: Trap) -> None:
+    shown = trap.run("bound", "--permission-mode", "default")
+    results = trap.results("bound", "builder.1")
+    assert all(result["is_error"] for result in results)
+    assert sum(result["denied"] for result in results) == len(results) - 1  # one tool is not there
+    assert shown["result"]["delivery"] is None
+    assert any("permissions.allow is left out" in note for note in shown["result"]["notes"])
+    assert any("defaultMode bypassPermissions is left" in n for n in shown["result"]["notes"])
+    assert list(trap.marks.iterdir()) == []
 
 
 def assert_data(path: Path) -> None:

@@ -15,11 +15,12 @@ from urllib.request import Request, urlopen
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from cadre.domain.runs import TASK_QUEUE, AgentLine, PipelineInput, RunResult
+from cadre.domain.runs import TASK_QUEUE, AgentLine, RunResult
 from cadre.runtime.events import Event, events_so_far
 from cadre.runtime.events.types import ModelAsked, Retried
 from tests.chaos.scenarios.model_faults import Ailment
 from tests.e2e.harness import git
+from workflows.pipeline import PipelineInput
 
 BUILDER = "builder.1"
 Call = dict[str, Any]

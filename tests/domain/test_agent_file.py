@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cadre.domain.agent_file import KNOWN, MAX_WARNINGS, parse_agent_file
-from cadre.domain.agents import TOOL_NAMES, PermissionMode
+from cadre.domain.agents import TOOL_NAMES
 from cadre.domain.errors import CadreError, ErrorKind
+from cadre.domain.permissions import PermissionMode
 
 SOURCE = ".claude/agents/x.md"
 
@@ -79,11 +80,12 @@ def test_every_field_of_claude_code_loads() -> None:
     )
     assert agent.description == "Folded text."
     assert agent.tools == ("Read", "Bash")
+    assert agent.only == ("Read", "Bash(git:*)")
     assert agent.disallowed_tools == ("Edit",)
     assert (agent.model, agent.effort, agent.max_turns) == ("claude-opus-5-5", "xhigh", 12)
     assert agent.permission_mode is PermissionMode.ACCEPT_EDITS
     told = "\n".join(agent.warnings)
-    left_out = ("Agent", "WebFetch", "Bash(git:*)", "mcpServers", "skills", "hooks", "memory")
+    left_out = ("Agent", "WebFetch", "mcpServers", "skills", "hooks", "memory")
     for word in (*left_out, "background", "isolation", "version"):
         assert word in told
     assert "color" not in told
@@ -139,7 +141,7 @@ def test_a_sloppy_file_keeps_its_lists() -> None:
         ("Read Write", ("Read", "Write")),
         ("[Read, Read]", ("Read",)),
         ("Bash(git add:*, git commit:*), Read", ("Bash", "Read")),
-        ("mcp__server__tool, Task, TodoWrite", ()),
+        ("mcp__server__tool, Task, TodoWrite", ("Task",)),
         ("[]", ()),
         ("'*'", None),
         ("*", None),
@@ -160,12 +162,24 @@ def test_other_spellings_of_tools(key: str) -> None:
     assert agent.tools == ("Read",)
 
 
-def test_a_rule_that_denies_takes_the_whole_tool() -> None:
-    agent = parse_agent_file(file("name: x\ndescription: d\ndisallowedTools: Bash(rm:*)"), SOURCE)
-    assert agent.disallowed_tools == ("Bash",)
-    assert "as a whole" in agent.warnings[0]
-    everything = parse_agent_file(file("name: x\ndescription: d\ndisallowedTools: '*'"), SOURCE)
+def test_rules() -> None:
+    agent = parse_agent_file(
+        file(
+            "name: x\ndescription: d\ntools: Read, Bash(git add:*, git diff:*), Edit(src/**)\n"
+            "disallowedTools: Bash(git add -f:*), Write, Read(.env)"
+        ),
+        SOURCE,
+    )
+    assert agent.tools == ("Read", "Bash", "Edit")
+    assert agent.only == ("Read", "Bash(git add:*)", "Bash(git diff:*)", "Edit(src/**)")
+    assert agent.disallowed_tools == ("Write",)
+    assert agent.deny == ("Bash(git add -f:*)", "Read(.env)")
+    assert agent.warnings == ()
+    everything = parse_agent_file(
+        file("name: x\ndescription: d\ntools: '*, Bash(x:*)'\ndisallowedTools: '*'"), SOURCE
+    )
     assert everything.disallowed_tools == TOOL_NAMES
+    assert everything.only == ()
 
 
 @pytest.mark.parametrize(
@@ -214,6 +228,8 @@ MALFORMED = {
     "---\nname: x\ntools: Read\nallowed_tools: Write\n---\nBody": (4, "twice"),
     "---\nname: x\ntools: {Read: true}\n---\nBody": (3, "`tools`"),
     "---\nname: x\ntools: [[Read]]\n---\nBody": (3, "`tools`"),
+    "---\nname: x\ntools: Bash(git\n---\nBody": (3, "`)` is missing"),
+    "---\nname: x\ntools: Read\ndisallowedTools: Edit(!src)\n---\nBody": (4, "never match"),
     "---\nname: x\nmodel: [opus]\n---\nBody": (3, "`model`"),
     "---\nname: x\npermissionMode: yolo\n---\nBody": (3, "acceptEdits"),
     "---\nname: x\nmaxTurns: 0\n---\nBody": (3, "`maxTurns`"),

@@ -6,14 +6,17 @@ from hypothesis import strategies as st
 
 from cadre.domain.agents import (
     TOOL_NAMES,
-    WRITE_TOOLS,
     AgentDefinition,
-    PermissionMode,
     Role,
     allowed_tools,
+    asking,
 )
+from cadre.domain.permissions import PermissionMode
+from cadre.domain.rules import WRITE_TOOLS
 
 READER = Role(name="scout", report="ScoutReport")
+# Sub-agents are only for who names the tool.
+UNASKED = tuple(name for name in TOOL_NAMES if name != "Task")
 WRITER = Role(name="builder", report="BuildReport", writes=True)
 
 
@@ -37,7 +40,8 @@ def definition(
 @pytest.mark.parametrize(
     ("agent", "role", "disallowed", "tools", "notes"),
     [
-        (definition(), WRITER, (), TOOL_NAMES, 0),
+        (definition(), WRITER, (), UNASKED, 0),
+        (definition(("Task", "Read")), READER, (), ("Read", "Task"), 0),
         (definition(), READER, (), ("Read", "Glob", "Grep", "Bash"), 0),
         (definition(("Write", "Read")), READER, (), ("Read",), 1),
         (definition(("Bash", "Read")), WRITER, (), ("Read", "Bash"), 0),
@@ -51,9 +55,7 @@ def definition(
         ),
         (definition(()), WRITER, (), (), 0),
         (definition(mode=PermissionMode.PLAN), WRITER, (), ("Read", "Glob", "Grep", "Bash"), 0),
-        (definition(mode=PermissionMode.DEFAULT), WRITER, (), ("Read", "Glob", "Grep"), 1),
-        (definition(("Read",), mode=PermissionMode.DEFAULT), WRITER, (), ("Read",), 0),
-        (definition(("Write", "Bash"), mode=PermissionMode.DEFAULT), READER, (), (), 2),
+        (definition(mode=PermissionMode.DEFAULT), WRITER, (), UNASKED, 0),
         (definition(mode=PermissionMode.BYPASS), READER, ("Bash",), ("Read", "Glob", "Grep"), 0),
     ],
 )
@@ -69,10 +71,27 @@ def test_allowed_tools(
     assert len(told) == notes
 
 
-def test_who_would_ask_a_person_runs_without_and_says_so() -> None:
-    _, [note] = allowed_tools(definition(("Read", "Bash"), mode=PermissionMode.DEFAULT), WRITER)
-    assert "Bash" in note
-    assert "Edit" not in note
+@pytest.mark.parametrize(
+    ("own", "run", "tools", "words"),
+    [
+        (PermissionMode.DEFAULT, None, TOOL_NAMES, ("its", "Bash, Write, Edit")),
+        (PermissionMode.ACCEPT_EDITS, None, TOOL_NAMES, ("its", "Bash where")),
+        (None, PermissionMode.DEFAULT, ("Read", "Bash"), ("the run's", "Bash where")),
+        (PermissionMode.DEFAULT, None, ("Read", "Grep"), ()),
+        (None, None, TOOL_NAMES, ()),
+        (PermissionMode.PLAN, PermissionMode.BYPASS, TOOL_NAMES, ()),
+    ],
+)
+def test_who_would_ask_a_person_says_so(
+    own: PermissionMode | None,
+    run: PermissionMode | None,
+    tools: tuple[str, ...],
+    words: tuple[str, ...],
+) -> None:
+    note = asking(definition(mode=own), tools, run)
+    assert bool(note) is bool(words)
+    for word in words:
+        assert word in note
 
 
 SUBSETS = [

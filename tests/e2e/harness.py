@@ -17,14 +17,16 @@ from typing import Any
 import pygit2
 import pytest
 
-from cadre.runtime.devserver import free_port
+from cadre.runtime.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = Path(__file__).parent / "scenarios"
+# Far more than anything takes, also where other tests have the processors.
+PATIENCE_SECONDS = 180.0
 FOREIGN = ("TEMPORAL_", "CADRE_", "XDG_", "ANTHROPIC_")
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
     """Wait until `condition` holds and return what it gave; fail with `what` otherwise."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -32,6 +34,50 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
             pytest.fail(f"not within {seconds:g} s: {what}")
         time.sleep(0.02)
     return found
+
+
+class Serving:
+    """A process that serves until it gets a signal, and what it said when all was ready: its
+    lines, by the name that each begins with."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said: dict[str, str] = {}
+        assert process.stdout is not None
+        self._output = process.stdout
+        # A log that nobody reads fills its pipe, and then whoever writes it stands still.
+        self._draining = Thread(target=self._output.read, daemon=True)
+
+    def begin(self) -> None:
+        """Wait until it says that everything runs."""
+        lines = []
+        for line in self._output:
+            lines.append(line)
+            name, _, value = line.strip().partition("  ")
+            self.said[name] = value.strip()
+            if line.startswith("Ctrl-C"):
+                self._draining.start()
+                return
+        pytest.fail("".join(lines))
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Send it a signal unless it has ended, and wait for its end; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(timeout=PATIENCE_SECONDS)
+        if self._draining.is_alive():
+            self._draining.join()
+        self._output.close()
+        return status
+
+
+def pid_of(services: dict[str, Any], part: str) -> int | None:
+    """The process ID of the server, the simulator, or the worker's first process; None where there
+    is none now."""
+    found: list[int | None] = (
+        services["worker_pids"] if part == "worker" else [services[f"{part}_pid"]]
+    )
+    return found[0] if found else None
 
 
 class Home:
@@ -47,15 +93,23 @@ class Home:
             "CADRE_STATE_DIR": str(self.state),
             "CADRE_PORT": str(free_port()),
             "CADRE_UI_PORT": str(free_port()),
+            "CADRE_PROCESSES": "1",  # starts quicker, and a test that kills knows whom
             "NO_COLOR": "1",
             **variables,
         }
 
-    def run(self, *arguments: str | Path, seconds: float = 180) -> subprocess.CompletedProcess[str]:
-        """`./run …` to its end."""
+    def run(
+        self,
+        *arguments: str | Path,
+        seconds: float = PATIENCE_SECONDS,
+        cwd: Path | None = None,
+        **variables: str,
+    ) -> subprocess.CompletedProcess[str]:
+        """`./run …` to its end, with these variables of the environment besides."""
         return subprocess.run(
             [*self.command, *arguments],
-            env=self.environment,
+            env=self.environment | variables,
+            cwd=cwd,
             capture_output=True,
             text=True,
             check=False,
@@ -73,29 +127,20 @@ class Home:
         )
 
     @contextmanager
+    def serving(self, *arguments: str | Path, **variables: str) -> Iterator[Serving]:
+        """`./run up …` or `./run server …` while the block runs, or until it is ended there."""
+        serving = Serving(self.start(*arguments, **variables))
+        try:
+            serving.begin()
+            yield serving
+        finally:
+            serving.end()
+
+    @contextmanager
     def up(self, *arguments: str | Path, **variables: str) -> Iterator[dict[str, Any]]:
         """`./run up …` while the block runs; yields services.json's content."""
-        process = self.start("up", *arguments, **variables)
-        draining: Thread | None = None
-        try:
-            assert process.stdout is not None
-            said = []
-            for line in process.stdout:
-                said.append(line)
-                if line.startswith("Ctrl-C"):
-                    break
-            else:
-                pytest.fail("".join(said))
-            # A log that nobody reads fills its pipe, and then whoever writes it stands still.
-            draining = Thread(target=process.stdout.read)
-            draining.start()
+        with self.serving("up", *arguments, **variables):
             yield self.services()
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=60)
-            if draining is not None:
-                draining.join()
-            process.communicate()
 
     def services(self) -> dict[str, Any]:
         """What runs where."""

@@ -92,7 +92,7 @@ def test_services_that_play_something_else_are_refused(tmp_path: Path) -> None:
     with home.up("--scenario", scenario) as services:
         done = home.run("demo")
         crash = home.run("demo", "--crash")
-        assert home.services()["worker_pid"] == services["worker_pid"]
+        assert home.services()["worker_pids"] == services["worker_pids"]
     assert (done.returncode, done.stdout) == (2, "")
     assert "which does not know the demo" in done.stderr
     assert (crash.returncode, crash.stdout, crash.stderr.count("\n")) == (2, "", 1)

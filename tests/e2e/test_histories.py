@@ -23,6 +23,7 @@ def payloads(message: Message) -> Iterator[Payload]:
     for field, value in message.ListFields():
         if field.type != FieldDescriptor.TYPE_MESSAGE:
             continue
+        assert field.message_type is not None
         if field.message_type.GetOptions().map_entry:
             values = [v for v in value.values() if isinstance(v, Message)]
         else:

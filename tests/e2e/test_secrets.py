@@ -45,10 +45,10 @@ def test_canaries_are_found_nowhere(tmp_path: Path) -> None:
         assert result["status"] == "approved", result
         assert [line for line in command_lines() if KEY in line or SECRET in line] == []
         # A dump of the worker's memory would hold the key.
-        limits = Path(f"/proc/{services['worker_pid']}/limits").read_text()
+        limits = Path(f"/proc/{services['worker_pids'][0]}/limits").read_text()
         assert re.search(r"^Max core file size +0 ", limits, re.MULTILINE)
         # The worker alone has the key, or nothing here would have been answered.
-        assert KEY in environment_of(services["worker_pid"])
+        assert KEY in environment_of(services["worker_pids"][0])
         assert KEY not in environment_of(services["server_pid"])
         logs = home.run("logs", "nosy", "--json").stdout
         shown = home.run("show", "nosy").stdout

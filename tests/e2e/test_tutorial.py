@@ -61,20 +61,13 @@ def tree_with_the_pattern(path: Path) -> Path:
         shutil.copytree(
             ROOT / package, path / package, ignore=shutil.ignore_patterns("__pycache__")
         )
-    with (path / "cadre/domain/runs.py").open("a") as runs:
-        runs.write("\n\n" + block("python", "class GreenInput"))
     (path / "workflows/green.py").write_text(block("python", '"""scout ─▶ plan'))
-    change(path / "workflows/registry.py", "WORKFLOWS = ", block("python", "from workflows.green"))
-    change(path / "starters/patterns.py", "PATTERNS = ", block("python", "from cadre.domain.runs"))
+    registry = path / "workflows/registry.py"
+    line = block("text", '    Pattern("green"').rstrip()
+    text = registry.read_text()
+    assert text.count("PATTERNS = (\n") == 1
+    registry.write_text(text.replace("PATTERNS = (\n", f"PATTERNS = (\n{line}\n"))
     return path
-
-
-def change(file: Path, line: str, block: str) -> None:
-    """Put `block`, an import and an assignment, in the place of the one line of that name."""
-    lines = file.read_text().splitlines()
-    [at] = [index for index, text in enumerate(lines) if text.startswith(line)]
-    lines[at : at + 1] = block.splitlines()
-    file.write_text("\n".join(lines) + "\n")
 
 
 def test_the_pattern(tmp_path: Path, repo: Path) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Frame, Page, ViewportSize, sync_playwright
 from temporalio.client import Client
 
 # A page of the UI fetches its parts one after the other, and the tests' machine is busy.
-SECONDS = 60
+SECONDS = 120
 # High enough for the whole timeline: what is out of sight is not drawn.
 SIZE: ViewportSize = {"width": 1280, "height": 2400}
 # What the UI keeps for each user in the browser; no service can set it beforehand.

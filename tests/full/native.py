@@ -18,7 +18,8 @@ from typing import Any
 
 import yaml
 
-from cadre.runtime.devserver import free_port, port_is_free, temporal_binary
+from cadre.runtime.devserver import temporal_binary
+from cadre.runtime.ports import free_port, port_is_free
 from tests.e2e.harness import ROOT, until
 from tests.full.go import built
 
@@ -84,7 +85,7 @@ def postgres() -> Iterator[int]:
             env=environment, cwd=directory, stderr=subprocess.DEVNULL, **somebody,
         )  # fmt: skip
         try:
-            ready = [programs / "pg_isready", "--host=127.0.0.1", f"--port={port}", "--quiet"]
+            ready = [str(programs / "pg_isready"), "--host=127.0.0.1", f"--port={port}", "--quiet"]
             until(lambda: subprocess.call(ready) == 0, "PostgreSQL", START_SECONDS)
             yield port
         finally:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import ROOT
-from tests.full.go import built
+from tests.full.go import BUILD_SECONDS, built
 
 FILES = ("docker-compose.yml", "deploy/compose.bubblewrap.yml")
 VALUES = {"POSTGRES_PASSWORD": "a-password", "CADRE_REPOS": "/srv/repositories"}
+pytestmark = pytest.mark.timeout(BUILD_SECONDS + 300)
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<text>[^}]*))?\}")
 
 

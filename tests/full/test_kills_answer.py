@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.ledger import settle
+from tests.chaos.scenarios.effects import SLOW_SECONDS
 from tests.chaos.stage import SCENES, Stage, stopped
 from tests.e2e.harness import until
 
 EFFECTS = SCENES / "effects.py"
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_an_answer_that_was_stored_and_not_recorded_is_paid_once(tmp_path: Path) -> None:
@@ -17,10 +22,11 @@ def test_an_answer_that_was_stored_and_not_recorded_is_paid_once(tmp_path: Path)
     stage = Stage(tmp_path)
     with stage.home.up("--scenario", f"{EFFECTS}:slow"):
         stage.begin("killed")
-        until(lambda: stage.calls("builder.1", 2), "the call")
+        server = stage.pid("server")
         answer = stage.store("killed") / "agents/builder.1/turns/0002.json"
-        with stopped(stage.pid("server")):
-            assert not answer.exists()
+        until(lambda: stage.calls("builder.1", 2), "the call")
+        with stopped(server):
+            assert not answer.exists(), f"the server was stopped more than {SLOW_SECONDS} s late"
             until(answer.exists, "the stored answer")
             stage.kill("worker", "server")
         outcome = stage.end("killed")

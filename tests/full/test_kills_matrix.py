@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.ledger import settle, settle_bill
+from tests.chaos.scenarios.effects import SLOW_SECONDS
 from tests.chaos.scenarios.large import FILES
 from tests.chaos.stage import SCENES, Outcome, Stage, objects, stopped
 from tests.e2e.harness import git, until
 
 EFFECTS, LARGE = SCENES / "effects.py", SCENES / "large.py"
 BOTH = ("worker", "server")
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +66,12 @@ def test_killed_while_the_model_answers(
 
 def test_killed_between_a_tools_result_and_its_record(tmp_path: Path, calm: Outcome) -> None:
     stage = Stage(tmp_path)
-    with stage.home.up("--scenario", EFFECTS):
+    with stage.home.up("--scenario", f"{EFFECTS}:unhurried"):
         stage.begin("killed")
+        server, results = stage.pid("server"), stage.store("killed") / "agents/builder.1/tools"
         until(lambda: stage.half_done("killed"), "a command at work")
-        with stopped(stage.pid("server")):
-            results = stage.store("killed") / "agents/builder.1/tools"
-            assert not results.exists()
+        with stopped(server):
+            assert not results.exists(), "the server was stopped too late"
             until(lambda: list(results.glob("0001.*")), "the stored result")
             stage.kill("worker", "server")
         assert stage.end("killed") == calm
@@ -80,13 +83,14 @@ def test_a_worker_that_is_stopped_inside_a_command(tmp_path: Path, calm: Outcome
     """The server may give it the command again, as long as its polls are open; so that takes a
     few heartbeat timeouts. It begins all of that when it comes back, in vain."""
     stage = Stage(tmp_path)
-    with stage.home.up("--scenario", EFFECTS), ExitStack() as second:
+    with stage.home.up("--scenario", f"{EFFECTS}:unhurried"), ExitStack() as second:
         stage.begin("stopped")
+        worker = stage.pid("worker")
         first = until(lambda: stage.half_done("stopped"), "a command at work")
-        with stopped(stage.pid("worker")):
+        with stopped(worker):
             second.enter_context(stage.second_worker())
             # The successor works in a directory of its own; only then does the first one go on.
-            until(lambda: set(stage.half_done("stopped")) - set(first), "its second start", 180)
+            until(lambda: set(stage.half_done("stopped")) - set(first), "its second start")
         assert stage.end("stopped") == calm
         assert stage.retried("stopped", "builder.1") == ["tool.run"]
     settle(tmp_path, stage.repo, "stopped")
@@ -97,10 +101,13 @@ def test_a_worker_that_is_stopped_while_the_model_answers(tmp_path: Path, calm: 
     stage = Stage(tmp_path)
     with stage.home.up("--scenario", f"{EFFECTS}:slow"), ExitStack() as second:
         stage.begin("stopped")
+        worker = stage.pid("worker")
+        answer = stage.store("stopped") / "agents/builder.1/turns/0002.json"
         until(lambda: stage.calls("builder.1", 2), "the call")
-        with stopped(stage.pid("worker")):
+        with stopped(worker):
+            assert not answer.exists(), f"the worker was stopped more than {SLOW_SECONDS} s late"
             second.enter_context(stage.second_worker())
-            until(lambda: len(stage.calls("builder.1", 2)) == 2, "its successor's call", 180)
+            until(lambda: len(stage.calls("builder.1", 2)) == 2, "its successor's call")
         assert stage.end("stopped") == calm
         assert stage.retried("stopped", "builder.1") == ["model.call"]
     settle(tmp_path, stage.repo, "stopped")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.chaos.ledger import settle, settle_bill
 from tests.chaos.stage import SCENES, Outcome, Stage, stopped
-from tests.e2e.harness import until
+from tests.e2e.harness import pid_of, until
 
 EFFECTS = SCENES / "effects.py"
 BLOWS = 6
@@ -37,9 +37,10 @@ def kill(*names: str) -> Callable[[Stage], None]:
     def strike(stage: Stage) -> None:
         services = stage.home.services()
         for name in names:
-            if services[f"{name}_pid"] is not None:
+            pid = pid_of(services, name)
+            if pid is not None:
                 with suppress(ProcessLookupError):
-                    os.kill(services[f"{name}_pid"], signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
 
     return strike
 
@@ -61,7 +62,7 @@ def wait(condition: Callable[[], bool], seconds: float) -> bool:
     return condition()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_blows_at_random_leave_no_trace(tmp_path: Path, calm: Outcome, seed: int) -> None:
     chance, stage = random.Random(seed), Stage(tmp_path)

@@ -15,10 +15,13 @@ from temporalio.client import Client
 
 from cadre.runtime.attributes import missing_search_attributes
 from tests.e2e.harness import SCENARIOS, Home, git, make_repo, simulator, until
+from tests.full.go import BUILD_SECONDS
 from tests.full.native import Temporal, postgres
 
 KEY = "sk-a-key-of-the-tests"
 THIRTY_DAYS = 30 * 24 * 3600
+
+pytestmark = pytest.mark.timeout(BUILD_SECONDS + 300)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from tests.e2e.harness import Home, make_repo
 MINUTE = 60.0
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("status", "retry_after"), [(529, None), (429, None), (429, 2.0)])
 async def test_a_minute(tmp_path: Path, status: int, retry_after: float | None) -> None:
     home = Home(tmp_path)

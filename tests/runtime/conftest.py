@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cadre.runtime.devserver import free_port
+from cadre.runtime.ports import free_port
 from cadre.runtime.settings import Settings, load_settings
 
 FOREIGN = ("TEMPORAL_", "CADRE_", "XDG_")

@@ -11,6 +11,7 @@ from cadre.domain.errors import CadreError, ErrorKind
 from cadre.runtime import devserver
 from cadre.runtime.client import connect, external_service
 from cadre.runtime.locks import supervising
+from cadre.runtime.ports import HOST, free_port
 from cadre.runtime.record import RunningServices, write_services
 from cadre.runtime.settings import Settings
 
@@ -19,7 +20,7 @@ from cadre.runtime.settings import Settings
 def silent_port() -> Iterator[int]:
     """Something listens there and never says a word."""
     with socket.socket() as silent:
-        silent.bind((devserver.HOST, 0))
+        silent.bind((HOST, 0))
         silent.listen()
         yield silent.getsockname()[1]
 
@@ -83,7 +84,7 @@ async def test_an_address_alone_takes_nothing_from_a_profile(
 async def test_a_closed_port_is_one_line(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{devserver.free_port()}")
+    monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{free_port()}")
     await refused(settings, "connection refused")
 
 

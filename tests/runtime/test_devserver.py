@@ -11,7 +11,7 @@ from temporalio.client import Client
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.runtime import devserver
 from cadre.runtime.attributes import SEARCH_ATTRIBUTES, missing_search_attributes
-from cadre.runtime.devserver import free_port
+from cadre.runtime.ports import HOST, free_port, port_is_free
 from cadre.runtime.settings import Settings, load_settings
 
 CANARY = "sk-ant-canary-0123456789"
@@ -30,7 +30,7 @@ async def test_it_serves_with_attributes_and_retention(settings: Settings) -> No
         retention = answer.config.workflow_execution_retention_ttl.seconds
         assert retention == settings.retention_days * DAY
     assert server.process.returncode is not None
-    assert devserver.port_is_free(settings.port)
+    assert port_is_free(settings.port)
 
 
 async def test_its_database_outlives_it(settings: Settings) -> None:
@@ -56,7 +56,7 @@ async def test_no_key_reaches_it(settings: Settings, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("name", ["port", "ui_port"])
 async def test_a_taken_port_is_one_line_and_leaves_nothing(settings: Settings, name: str) -> None:
     with socket.socket() as taken:
-        taken.bind((devserver.HOST, 0))
+        taken.bind((HOST, 0))
         taken.listen()
         number = taken.getsockname()[1]
         with pytest.raises(CadreError) as caught:
@@ -89,7 +89,7 @@ async def test_a_server_that_dies_at_its_start_says_why(settings: Settings) -> N
     with pytest.raises(CadreError, match=r"does not start: .*database") as caught:
         await devserver.start(settings)
     assert "\n" not in caught.value.message
-    assert devserver.port_is_free(settings.port)
+    assert port_is_free(settings.port)
 
 
 async def test_a_state_directory_that_cannot_be_made_is_named(

@@ -17,14 +17,16 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from cadre.domain.runs import PipelineInput, RunResult, RunStatus
+from cadre.domain.runs import RunResult, RunStatus
 from cadre.domain.turns import ModelCall
 from cadre.runtime import devserver
 from cadre.runtime.events import EVENTS, Event, events_of, events_so_far, follow, pending, record_of
 from cadre.runtime.events import types as e
 from cadre.runtime.events.reading import read
+from cadre.runtime.ports import free_port
 from cadre.runtime.settings import Settings
 from tests.workflows.scripted import Script, report, uses
+from workflows.pipeline import PipelineInput
 
 REPORTS: dict[str, dict[str, Any]] = {
     "scout": {"summary": "s", "facts": [], "files": [], "risks": []},
@@ -53,7 +55,7 @@ def script(**changes: Any) -> Script:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     state: Path = tmp_path_factory.mktemp("events")
-    return Settings(state_dir=state, port=devserver.free_port(), ui_port=devserver.free_port())
+    return Settings(state_dir=state, port=free_port(), ui_port=free_port())
 
 
 @pytest.fixture
@@ -259,9 +261,7 @@ async def pending_of(client: Client, workflow_id: str) -> list[tuple[str, int, s
 
 
 async def test_a_server_that_comes_back_is_waited_for(tmp_path: Path) -> None:
-    settings = Settings(
-        state_dir=tmp_path, port=devserver.free_port(), ui_port=devserver.free_port()
-    )
+    settings = Settings(state_dir=tmp_path, port=free_port(), ui_port=free_port())
     first = await devserver.start(settings)
     client = await Client.connect(first.address, data_converter=pydantic_data_converter)
     handle = await start(client)  # no worker yet: the run waits

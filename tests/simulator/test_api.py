@@ -16,7 +16,7 @@ from cadre.simulator.server import running
 
 from .conftest import Scripted, Start, system, tool
 
-HELLO = [{"role": "user", "content": "hello"}]
+HELLO: Any = [{"role": "user", "content": "hello"}]
 SHOWN: Any = {"type": "adaptive", "display": "summarized"}
 LONG = "a long line of text, " * 20
 
@@ -177,7 +177,7 @@ async def test_the_sync_client(start: Start) -> None:
             with sdk.messages.stream(
                 model="claude-opus-5-5", max_tokens=1000, messages=HELLO, tools=tools
             ) as stream:
-                events = [event.type for event in stream]
+                events: list[str] = [event.type for event in stream]
                 return events, str(stream.get_final_message().stop_reason)
 
     events, reason = await asyncio.to_thread(talk)

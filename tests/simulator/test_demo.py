@@ -122,7 +122,7 @@ def drive(
 def pipeline(repo: Path) -> tuple[dict[str, Any], list[Use]]:
     """Scout, plan and build; the builder's report and its tool uses."""
     scout, _ = drive(repo, "scout", briefs.scout_tasks(SAMPLE_TASK, 1)[0])
-    context = (("Report of scout", json.dumps(scout)),)
+    context: tuple[tuple[str, str], ...] = (("Report of scout", json.dumps(scout)),)
     plan, _ = drive(repo, "planner", briefs.plan_task(SAMPLE_TASK), context)
     context = (*context, ("Report of planner", json.dumps(plan)))
     task = briefs.build_task(SAMPLE_TASK, SAMPLE_CHECK, "")

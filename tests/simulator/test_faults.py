@@ -286,6 +286,6 @@ def test_a_plan_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     file.write_text('{"faults": [{"kind": "eof", "agent_id": "builder.1", "turn": 2}]}')
     (fault,) = load_plan(str(file)).faults
-    who = {"agent_id": "builder.1", "role": "builder", "turn": 2}
+    who: dict[str, Any] = {"agent_id": "builder.1", "role": "builder", "turn": 2}
     assert fault.meets(call=9, attempt=1, **who)
     assert not fault.meets(call=9, attempt=2, **who)

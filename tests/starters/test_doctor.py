@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cadre.runtime.devserver import HOST, free_port
+from cadre.runtime.ports import HOST, free_port
 from starters.machine_checks import DAY_SECONDS, _clock, disk, file_system, proxy
 from starters.outcome import State
 from starters.service_checks import models

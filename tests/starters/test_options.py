@@ -10,8 +10,9 @@ import pytest
 
 from cadre.domain.errors import CadreError
 from starters.options import filled, option_name
-from starters.patterns import PATTERNS, pattern_named
+from starters.patterns import pattern_named
 
+PIPELINE = pattern_named("pipeline").input
 GIVEN = {"run": "r1", "task": "fix it", "repo": "/repo"}
 
 
@@ -22,10 +23,10 @@ def pipeline_help() -> str:
     return " ".join(said.split())
 
 
-@pytest.mark.parametrize("field", [f for f in PATTERNS[0].input.model_fields if f != "task"])
+@pytest.mark.parametrize("field", [f for f in PIPELINE.model_fields if f != "task"])
 def test_each_field_is_an_option_with_its_description(pipeline_help: str, field: str) -> None:
     assert f" {option_name(field)} " in pipeline_help
-    description = PATTERNS[0].input.model_fields[field].description
+    description = PIPELINE.model_fields[field].description
     assert description is not None
     assert description in pipeline_help
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cadre.tools.registry import ToolContext, ToolOutput, run_tool
+from cadre.tools.registry import Toolbox, ToolContext, ToolOutput
 from cadre.tools.sandbox import Completed, Level, Limits, Sandbox, give, open_sandbox, probe
 
 DEADLINE_SECONDS = 30
@@ -22,7 +22,8 @@ def _opened(level: Level, limits: Limits | None = None) -> Sandbox:
 
 @pytest.fixture(params=[Level.BWRAP, Level.LANDLOCK], ids=str, scope="session")
 def level(request: pytest.FixtureRequest) -> Level:
-    return request.param
+    level: Level = request.param
+    return level
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +66,7 @@ def tool(context: ToolContext) -> Callable[..., Awaitable[ToolOutput]]:
     """Call a tool with its input as keywords."""
 
     async def call(name: str, **given: object) -> ToolOutput:
-        return await run_tool(name, given, context)
+        return await Toolbox().run(name, given, context)
 
     return call
 

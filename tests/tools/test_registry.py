@@ -7,7 +7,9 @@ import json
 import pytest
 
 from cadre.domain.agents import TOOL_NAMES
-from cadre.tools.registry import TOOLS, is_read_only, run_tool, schemas, title
+from cadre.tools.registry import TOOLS, Toolbox
+
+BUILT_IN = Toolbox()
 
 
 def test_the_tools_are_those_that_the_domain_knows():
@@ -15,7 +17,7 @@ def test_the_tools_are_those_that_the_domain_knows():
 
 
 def test_schemas_are_plain_and_whole():
-    given = schemas(list(reversed(TOOL_NAMES)))
+    given = BUILT_IN.schemas(list(reversed(TOOL_NAMES)))
     assert [schema["name"] for schema in given] == list(TOOL_NAMES)
     assert json.loads(json.dumps(given)) == given
     for schema in given:
@@ -28,13 +30,13 @@ def test_schemas_are_plain_and_whole():
             assert prop["type"] in ("string", "integer", "boolean")
             assert prop["description"]
             assert prop.get("default", "given") is not None
-    assert [schema["name"] for schema in schemas(["Grep"])] == ["Grep"]
+    assert [schema["name"] for schema in BUILT_IN.schemas(["Grep"])] == ["Grep"]
     with pytest.raises(KeyError):
-        schemas(["Nonsense"])
+        BUILT_IN.schemas(["Nonsense"])
 
 
 def test_parameters_are_named_as_in_claude_code():
-    names = {s["name"]: set(s["input_schema"]["properties"]) for s in schemas(TOOL_NAMES)}
+    names = {s["name"]: set(s["input_schema"]["properties"]) for s in BUILT_IN.schemas(TOOL_NAMES)}
     assert names["Read"] == {"file_path", "offset", "limit"}
     assert names["Write"] == {"file_path", "content"}
     assert names["Edit"] == {"file_path", "old_string", "new_string", "replace_all"}
@@ -57,21 +59,21 @@ def test_parameters_are_named_as_in_claude_code():
     ],
 )
 def test_titles(name, given, expected):
-    assert title(name, given) == expected
+    assert BUILT_IN.title(name, given) == expected
 
 
 def test_a_title_is_short():
-    line = title("Bash", {"command": "x" * 500})
+    line = BUILT_IN.title("Bash", {"command": "x" * 500})
     assert len(line) == 80
     assert line.endswith("x…")
 
 
 def test_what_only_reads():
     for name in ("Read", "Glob", "Grep"):
-        assert is_read_only(name, writes=True)
-    assert is_read_only("Bash", writes=False)
+        assert BUILT_IN.is_read_only(name, writes=True)
+    assert BUILT_IN.is_read_only("Bash", writes=False)
     for name in ("Bash", "Write", "Edit"):
-        assert not is_read_only(name, writes=True)
+        assert not BUILT_IN.is_read_only(name, writes=True)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_what_only_reads():
     ],
 )
 async def test_an_invalid_input_is_told_to_the_model_and_nothing_runs(context, name, given, said):
-    output = await run_tool(name, given, context)
+    output = await BUILT_IN.run(name, given, context)
     assert (output.is_error, output.invalid) == (True, True)
     assert said in output.content
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cadre.runtime.devserver import free_port
+from cadre.runtime.ports import free_port
 from cadre.runtime.settings import Settings, load_settings
 
 FOREIGN = ("TEMPORAL_", "CADRE_", "XDG_", "ANTHROPIC_")
@@ -17,4 +17,6 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
         if name.startswith(FOREIGN):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
-    return load_settings(state_dir=tmp_path / "state", port=free_port(), ui_port=free_port())
+    return load_settings(
+        state_dir=tmp_path / "state", port=free_port(), ui_port=free_port(), processes=1
+    )

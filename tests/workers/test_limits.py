@@ -32,7 +32,8 @@ class Many:
                 for _ in range(CALLS)
             )
         )
-        return max(together)
+        most: int = max(together)
+        return most
 
 
 class Counted:

@@ -7,8 +7,8 @@ import pytest
 
 from cadre.domain.errors import CadreError
 from cadre.runtime.client import connect
-from cadre.runtime.devserver import HOST, port_is_free
 from cadre.runtime.locks import supervising
+from cadre.runtime.ports import HOST, port_is_free
 from cadre.runtime.record import read_services
 from cadre.runtime.settings import Settings
 from workers.processes import Simulation

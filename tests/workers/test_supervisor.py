@@ -12,8 +12,8 @@ import pytest
 
 from cadre.domain.errors import CadreError
 from cadre.runtime.client import connect
-from cadre.runtime.devserver import port_is_free
 from cadre.runtime.locks import supervising
+from cadre.runtime.ports import port_is_free
 from cadre.runtime.processes import python_module, python_path
 from cadre.runtime.record import RunningServices, read_services
 from cadre.runtime.settings import Settings
@@ -107,7 +107,7 @@ async def test_all_run_with_the_key_in_the_worker_alone(
     monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY)
     async with supervised(settings) as supervisor:
         services = supervisor.services
-        assert CANARY.encode() in environment_of(services.worker_pid)
+        assert all(CANARY.encode() in environment_of(pid) for pid in services.worker_pids)
         assert CANARY.encode() not in environment_of(services.server_pid)
         assert services.models == "Claude by ANTHROPIC_API_KEY"
         assert CANARY not in (settings.state_dir / "services.json").read_text()
@@ -119,18 +119,18 @@ async def test_simulated_services_never_see_the_key(
     monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY)
     async with supervised(settings, simulation=Simulation(latency=0)) as supervisor:
         services = supervisor.services
-        pids = (services.server_pid, services.worker_pid, services.simulator_pid)
+        pids = (services.server_pid, services.simulator_pid, *services.worker_pids)
         assert all(CANARY.encode() not in environment_of(pid) for pid in pids)
-        assert SIMULATED_KEY.encode() in environment_of(services.worker_pid)
+        assert SIMULATED_KEY.encode() in environment_of(services.worker_pids[0])
     assert all(is_gone(pid) for pid in pids)
 
 
-@pytest.mark.parametrize("part", ["worker_pid", "simulator_pid"])
-async def test_a_killed_part_is_started_again(settings: Settings, part: str) -> None:
+async def test_a_killed_simulator_is_started_again(settings: Settings) -> None:
     async with supervised(settings, simulation=Simulation()) as supervisor:
-        first = getattr(supervisor.services, part)
+        first = supervisor.services.simulator_pid
+        assert first is not None
         os.kill(first, signal.SIGKILL)
-        again = await restarted(settings, part, first)
+        again = await restarted(settings, "simulator_pid", first)
         assert again.simulator_url == supervisor.services.simulator_url
 
 
@@ -155,7 +155,7 @@ async def test_a_bad_scenario_refuses_and_leaves_nothing(
 
 
 async def test_nothing_outlives_a_killed_supervisor(settings: Settings, tmp_path: Path) -> None:
-    command = python_module("starters.cli", "up", "--simulate")
+    command = python_module("starters.cli", "up", "--simulate", "--processes", "2")
     environment = dict(os.environ) | settings.as_environment() | python_path()
     with (tmp_path / "up.log").open("w") as log:
         up = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -169,7 +169,8 @@ async def test_nothing_outlives_a_killed_supervisor(settings: Settings, tmp_path
     finally:
         up.kill()
         up.wait()
-    pids = (services.server_pid, services.worker_pid, services.simulator_pid)
+    pids = (services.server_pid, services.simulator_pid, *services.worker_pids)
+    assert len(pids) == 4
     await eventually(lambda: all(is_gone(pid) for pid in pids))
     assert read_services(settings) is None
     async with supervised(settings, worker=False):  # and the directory is free again

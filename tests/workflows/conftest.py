@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from cadre.runtime import devserver
+from cadre.runtime.ports import free_port
 from cadre.runtime.settings import Settings
 
 
@@ -20,15 +21,13 @@ from cadre.runtime.settings import Settings
 def server_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A dev server for the whole session, on a loop of its own."""
     address: Future[str] = Future()
-    stop: list[Callable[[], None]] = []
+    stop: list[Callable[[], object]] = []
 
     async def serve(state: Path) -> None:
         done = asyncio.Event()
         loop = asyncio.get_running_loop()
         stop.append(lambda: loop.call_soon_threadsafe(done.set))
-        settings = Settings(
-            state_dir=state, port=devserver.free_port(), ui_port=devserver.free_port()
-        )
+        settings = Settings(state_dir=state, port=free_port(), ui_port=free_port())
         async with devserver.running(settings) as server:
             address.set_result(server.address)
             await done.wait()

@@ -21,6 +21,18 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from cadre.domain import workspaces as ws
 from cadre.domain.agents import Agent
 from cadre.domain.budget import Spent
+from cadre.domain.delegation import Delegated, Delegation, Refused, Wanted
+from cadre.domain.integration import (
+    BranchOrder,
+    BranchStep,
+    Conflict,
+    ConflictKind,
+    FindMarkers,
+    Markers,
+    MergeBranches,
+    Merged,
+    OrderBranches,
+)
 from cadre.domain.runs import PreparedRun, PrepareRun, RecordAgent, RecordRun
 from cadre.domain.turns import (
     ModelAnswer,
@@ -34,7 +46,7 @@ from cadre.domain.turns import (
     ToolUse,
 )
 from cadre.domain.usage import Model, Price, Rates, Usage
-from workflows.registry import WORKFLOWS
+from workflows.registry import workflows
 
 RATES = Rates(
     input=Decimal(1),
@@ -62,6 +74,25 @@ def report(**fields: Any) -> Reported:
     return Reported(key="runs/r/report.json", report=fields)
 
 
+def nobody(call: ToolCall) -> Refused:
+    result = ToolResult(
+        use_id=call.use.id, is_error=True, invalid=True, preview="nobody to ask",
+        snapshot=call.snapshot, seconds=0.0,
+    )  # fmt: skip
+    return Refused(result=result)
+
+
+def clean(request: MergeBranches) -> Merged:
+    return Merged(snapshot=f"{request.ours}+{request.theirs}")
+
+
+def conflict(request: MergeBranches, path: str = "a.py") -> Merged:
+    open_there = Conflict(path=path, kind=ConflictKind.CONTENT)
+    return Merged(
+        snapshot=f"{request.ours}?{request.theirs}", conflicts=(open_there,), conflict_count=1
+    )
+
+
 @dataclass
 class Script:
     """What the activities answer, and what they were asked."""
@@ -69,9 +100,15 @@ class Script:
     answer: Callable[[ModelCall], Outcome]
     tool: Callable[[ToolCall], dict[str, Any]] = field(default=lambda call: {})
     check: Callable[[ws.RunCheck], int] = field(default=lambda request: 0)
+    merged: Callable[[MergeBranches], Merged] = field(default=clean)
+    markers: Callable[[FindMarkers], tuple[str, ...]] = field(default=lambda request: ())
+    order_key: Callable[[str], Any] = field(default=lambda name: name)
+    task: Callable[[ToolCall], Wanted | Refused] = field(default=nobody)
+    answered: list[Delegated] = field(default_factory=list)
     cost: Decimal = Decimal("0.01")
     model_calls: list[ModelCall] = field(default_factory=list)
     tool_calls: list[ToolCall] = field(default_factory=list)
+    merges: list[MergeBranches] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
     commits: list[ws.CommitChange] = field(default_factory=list)
@@ -119,6 +156,23 @@ class Script:
         }
         return ToolResult(**(values | self.tool(call)))
 
+    @activity.defn(name="task.read")
+    async def read_task(self, call: ToolCall) -> Delegation:
+        self.tool_calls.append(call)
+        return Delegation(outcome=self.task(call))
+
+    @activity.defn(name="task.answer")
+    async def answer_task(self, delegated: Delegated) -> ToolResult:
+        self.answered.append(delegated)
+        ended = delegated.ended
+        return ToolResult(
+            use_id=delegated.call.use.id,
+            is_error=ended.report is None,
+            preview=delegated.words,
+            snapshot=ended.snapshot,
+            seconds=0.0,
+        )
+
     @activity.defn(name="run.prepare")
     async def prepare(self, request: PrepareRun) -> PreparedRun:
         return PreparedRun(
@@ -138,7 +192,8 @@ class Script:
 
     @activity.defn(name="workspace.open")
     async def open(self, request: ws.OpenWorkspace) -> ws.OpenedWorkspace:
-        workspace = WORKSPACE.model_copy(update={"run": request.run})
+        told = {"run": request.run, "name": request.name}
+        workspace = WORKSPACE.model_copy(update=told)
         return ws.OpenedWorkspace(workspace=workspace, sandbox="bubblewrap")
 
     @activity.defn(name="workspace.check")
@@ -157,6 +212,20 @@ class Script:
     async def commit(self, request: ws.CommitChange) -> str:
         self.commits.append(request)
         return f"commit{len(self.commits)}"
+
+    @activity.defn(name="workspace.order")
+    async def order(self, request: OrderBranches) -> BranchOrder:
+        names = sorted((b.name for b in request.branches), key=self.order_key)
+        return BranchOrder(steps=tuple(BranchStep(name=n, overlaps=0, files=1) for n in names))
+
+    @activity.defn(name="workspace.merge")
+    async def merge(self, request: MergeBranches) -> Merged:
+        self.merges.append(request)
+        return self.merged(request)
+
+    @activity.defn(name="workspace.find_markers")
+    async def find_markers(self, request: FindMarkers) -> Markers:
+        return Markers(paths=self.markers(request))
 
     @activity.defn(name="workspace.deliver")
     async def deliver(self, request: ws.Deliver) -> ws.Delivery:
@@ -181,11 +250,16 @@ class Script:
             self.model_call,
             self.settle,
             self.tool_run,
+            self.read_task,
+            self.answer_task,
             self.prepare,
             self.open,
             self.run_check,
             self.describe,
             self.commit,
+            self.order,
+            self.merge,
+            self.find_markers,
             self.deliver,
             self.close,
             self.record_agent,
@@ -201,7 +275,7 @@ class Script:
         async with Worker(
             client,
             task_queue=task_queue,
-            workflows=WORKFLOWS,
+            workflows=workflows(),
             activities=self.activities,
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
             # A fault in a workflow ends its test instead of being tried again for ever.

@@ -54,13 +54,14 @@ def spec(**limits: Any) -> AgentSpec:
 async def run(client: Client, script: Script, wanted: AgentSpec) -> AgentResult:
     queue = f"q-{wanted.run}"
     async with script.worker(client, queue):
-        return await client.execute_workflow(
+        result: AgentResult = await client.execute_workflow(
             "agent",
             wanted,
             id=f"{wanted.run}/{wanted.agent_id}",
             task_queue=queue,
             result_type=AgentResult,
         )
+        return result
 
 
 def by_turn(*outcomes: Any) -> Callable[[ModelCall], Any]:

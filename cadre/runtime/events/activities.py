@@ -106,6 +106,7 @@ class Activities:
                     use_id=use.id,
                     title=use.title,
                     is_error=result.is_error,
+                    denied=result.denied,
                     preview=result.preview,
                     seconds=result.seconds,
                 )

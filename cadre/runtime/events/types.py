@@ -126,13 +126,14 @@ class ToolStarted(Happening):
 
 
 class ToolFinished(Happening):
-    """A tool call ended; `is_error` is what the model is told."""
+    """A tool call ended; `is_error` is what the model is told, `denied` that it was not allowed."""
 
     kind: Literal["tool_finished"] = "tool_finished"
     turn: int
     use_id: str
     title: str
     is_error: bool
+    denied: bool = False
     preview: str
     seconds: float
 

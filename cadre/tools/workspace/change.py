@@ -72,20 +72,21 @@ def describe(database: ObjectDatabase, old: bytes, new: bytes) -> Described:
 
 
 def commit(database: ObjectDatabase, request: CommitChange) -> str:
-    """Commit a snapshot on its parent and return the commit's ID; the parent's, if all is equal.
+    """Commit a snapshot on its parents and return the commit's ID; that of an only parent, if all
+    is equal.
 
     The same request gives the same commit. No reference is made.
     """
-    repository = database.repository
-    if str(database.commit(request.parent).tree.id) == request.snapshot:
-        return request.parent
+    trees = [str(database.commit(parent).tree.id) for parent in request.parents]
+    if trees == [request.snapshot]:
+        return request.parents[0]
     local = re.sub(r"[^a-z0-9._-]+", "-", request.author.lower()).strip("-.") or "agent"
     name = re.sub(r"[<>\n\r\0]+", " ", request.author).strip() or local
     when = request.seconds_since_epoch
     author = pygit2.Signature(name, f"{local}@{_EMAIL_DOMAIN}", when, 0)
     committer = pygit2.Signature("Cadre", f"cadre@{_EMAIL_DOMAIN}", when, 0)
-    oid = repository.create_commit(
-        None, author, committer, _message(request, name), request.snapshot, [request.parent]
+    oid = database.repository.create_commit(
+        None, author, committer, _message(request, name), request.snapshot, list(request.parents)
     )
     return str(oid)
 

@@ -49,6 +49,11 @@ def clone(origin: Origin, target: Path) -> None:
     shallow = origin.gitdir / "shallow"
     if shallow.exists():
         write_atomic(target / "shallow", shallow.read_bytes())
+    link_objects(origin, target)
+
+
+def link_objects(origin: Origin, target: Path) -> None:
+    """Let the repository `target` have what objects of `origin` it has not."""
     for source in origin.object_directories():
         _link_objects(source, target / "objects")
 
@@ -80,7 +85,7 @@ def _write_index(repository: Path, target: Path, commit: str) -> None:
 
 
 def base_tree(repository: Path, commit: str, repo: str) -> bytes:
-    """The tree of `commit`, which must have come with the clone."""
+    """The tree of `commit`, which must be there."""
     try:
         found = pygit2.Repository(str(repository))[commit].peel(pygit2.Tree)
     except (KeyError, pygit2.GitError):

@@ -51,18 +51,23 @@ def deliver(database: ObjectDatabase, repo: str, base: str, commit: str, branch:
 
 def _missing(database: ObjectDatabase, base: str, commit: str) -> Iterator[tuple[bytes, str]]:
     """The objects between two commits, each before whatever names it."""
-    chain, found = list[pygit2.Commit](), database.commit(commit)
-    while str(found.id) != base:
-        chain.append(found)
+    done, waiting = {base}, [commit]
+    while waiting:
+        if waiting[-1] in done:
+            waiting.pop()
+            continue
+        found = database.commit(waiting[-1])
         if not found.parents:
             raise CadreError(
                 ErrorKind.DELIVERY, f"commit {commit} does not descend from the base {base}"
             )
-        found = found.parents[0]
-    for step in reversed(chain):
-        yield from reachable(database, step.tree.id.raw, found.tree.id.raw)
-        yield step.id.raw, "commit"
-        found = step
+        ahead = [parent for parent in map(str, found.parent_ids) if parent not in done]
+        if ahead:
+            waiting += ahead
+            continue
+        yield from reachable(database, found.tree.id.raw, found.parents[0].tree.id.raw)
+        yield found.id.raw, "commit"
+        done.add(waiting.pop())
 
 
 def _exists(origin: Origin, reference: str, branch: str, commit: str) -> bool:

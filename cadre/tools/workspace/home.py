@@ -30,7 +30,8 @@ from cadre.tools.workspace.files import copy_tree, remove_tree
 from cadre.tools.workspace.objects import ObjectDatabase
 from cadre.tools.workspace.restore import restore
 
-NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
+# None of what else lies beside the workspaces has such a name.
+NAME_PATTERN = r"(?!trash$)[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?(\.[0-9]{1,6})?"
 
 # Git in the sandbox: the files may belong to another user than the sandbox's, what it would
 # refresh lies read-only, and the host's own configuration is out of its sight.
@@ -56,11 +57,16 @@ class SetupRecord(Value):
 
 
 class Opening(Value):
-    """How a workspace was opened: the content of `opened.json`."""
+    """How a workspace was opened: the content of `opened.json`.
+
+    `setup` is None where no command ran: none was asked for, or what it makes came from the cache.
+    """
 
     workspace: Workspace
     sandbox: str
     notes: tuple[str, ...]
+    setup_command: str | None
+    setup_network: bool
     setup: SetupRecord | None
 
 
@@ -78,7 +84,7 @@ class Home:
             raise CadreError(
                 ErrorKind.WRONG_INPUT,
                 f"{run!r}/{name!r} cannot name a run's workspace; use lower-case letters, digits "
-                "and dashes",
+                "and dashes, and for a workspace a number after a dot",
             )
         return cls(state / "runs" / run, name)
 
@@ -127,6 +133,10 @@ class Home:
             return Opening.model_validate_json((self.path / "opened.json").read_bytes())
         except FileNotFoundError:
             return None
+
+    def run_is_open(self) -> bool:
+        """Whether any workspace of the run is open."""
+        return any(self.run_path.glob("*/opened.json"))
 
     def cache(self) -> frozenset[bytes]:
         """The paths of what `setup` left, those of directories with a slash at their end."""

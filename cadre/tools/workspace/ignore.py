@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from cadre.tools.workspace.globs import compile_glob
+from cadre.domain.globs import compile_glob
 
 # A longer rules file is read up to here, a longer line is left out: no path is that long.
 MAX_RULES_BYTES = 256 * 1024

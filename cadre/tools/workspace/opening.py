@@ -1,28 +1,28 @@
 """Opening a workspace: clone, checkout, setup. Each part appears as a whole or not at all, so an
-attempt that was killed leaves nothing that the next one would trust."""
+attempt that was killed leaves nothing that the next one would trust.
+
+Of several workspaces of a run that are opened at once, one is made and the others copy it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-
-import pygit2
 
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.domain.workspaces import OpenWorkspace, Workspace
 from cadre.tools.sandbox.types import Completed, Level, Sandbox
-from cadre.tools.workspace.clone import add_worktree, base_tree, clone
+from cadre.tools.workspace.alone import alone
+from cadre.tools.workspace.base import Base, bring_in, find_base
+from cadre.tools.workspace.clone import add_worktree
 from cadre.tools.workspace.entries import show
 from cadre.tools.workspace.environment import Environment, EnvironmentMaker
 from cadre.tools.workspace.files import make_directory, remove_tree, write_atomic
 from cadre.tools.workspace.home import Home, Opening, SetupRecord
 from cadre.tools.workspace.ignore import literal
 from cadre.tools.workspace.leftovers import Leftovers, checkout
-from cadre.tools.workspace.objects import ObjectDatabase
-from cadre.tools.workspace.origin import Origin
+from cadre.tools.workspace.sibling import copy_sibling, draft_of, find_sibling, publish
 
 _SHOWN_FILES = 5
 
@@ -45,13 +45,6 @@ class Opened:
     setup: Ran | None
 
 
-@dataclass(frozen=True)
-class _Base:
-    commit: str
-    tree: bytes
-    notes: tuple[str, ...]
-
-
 async def open_workspace(
     request: OpenWorkspace, home: Home, sandbox: Sandbox, cache: Path
 ) -> Opened:
@@ -62,7 +55,26 @@ async def open_workspace(
     found = await asyncio.to_thread(_found, home)
     if found is not None:
         return found
-    base = await asyncio.to_thread(_clone, request, home)
+    base = await asyncio.to_thread(find_base, request, home)
+    await asyncio.to_thread(make_directory, home.run_path)
+    async with alone(home.run_path):
+        sibling = await asyncio.to_thread(find_sibling, home, request, base.commit, sandbox.level)
+        if sibling is None:
+            await _make(request, home, base, sandbox, cache)
+    if sibling not in {None, home}:
+        await asyncio.to_thread(copy_sibling, sibling, home)
+    found = await asyncio.to_thread(_found, home)
+    if found is None:
+        raise CadreError(
+            ErrorKind.WORKSPACE_LOST, f"{home.path} went away while it was opened; start again"
+        )
+    return found
+
+
+async def _make(
+    request: OpenWorkspace, home: Home, base: Base, sandbox: Sandbox, cache: Path
+) -> None:
+    await asyncio.to_thread(bring_in, base, home)
     draft = await asyncio.to_thread(_draft, home, base, sandbox.owner)
     made = draft / home.name
     try:
@@ -72,7 +84,7 @@ async def open_workspace(
             environment = await maker.make(
                 request, request.setup, home, made / "prepared", base.tree
             )
-        return await asyncio.to_thread(
+        await asyncio.to_thread(
             _settle, request, home, made, base, environment, level=sandbox.level
         )
     finally:
@@ -92,43 +104,10 @@ def _found(home: Home) -> Opened | None:
     return Opened(opening.workspace, Level(opening.sandbox), opening.notes, ran)
 
 
-def _clone(request: OpenWorkspace, home: Home) -> _Base:
-    """The run's repository, and what to start from."""
-    branch = f"refs/heads/cadre/{request.run}"
-    if not pygit2.reference_is_valid_name(branch):
-        raise CadreError(
-            ErrorKind.WRONG_INPUT,
-            f"the run's ID {request.run!r} cannot be part of a branch's name; choose another",
-        )
-    origin = Origin(request.repo)
-    commit = origin.resolve(request.base)
-    created = not home.run_path.exists()
-    make_directory(home.run_path)
-    try:
-        if not home.repository.exists():
-            draft = Path(tempfile.mkdtemp(prefix="new.", dir=home.run_path))
-            try:
-                clone(origin, draft / "repo.git")
-                with contextlib.suppress(OSError):  # another attempt was faster
-                    (draft / "repo.git").rename(home.repository)
-            finally:
-                remove_tree(draft)
-        tree = base_tree(home.repository, commit, request.repo)
-        notes = origin.notes(tree, ObjectDatabase(home.repository))
-    except CadreError:
-        if created:  # wrong input leaves nothing behind
-            remove_tree(home.run_path)
-        raise
-    return _Base(commit, tree, notes)
-
-
-def _draft(home: Home, base: _Base, owner: int | None) -> Path:
+def _draft(home: Home, base: Base, owner: int | None) -> Path:
     add_worktree(home.repository, home.name, base.commit)
-    draft = Path(tempfile.mkdtemp(prefix="new.", dir=home.run_path))
-    draft.chmod(0o755)
-    made = make_directory(draft / home.name)
-    make_directory(made / "steps")
-    checkout(home, made / "prepared", base.tree, owner)
+    draft = draft_of(home)
+    checkout(home, draft / home.name / "prepared", base.tree, owner)
     return draft
 
 
@@ -136,11 +115,11 @@ def _settle(
     request: OpenWorkspace,
     home: Home,
     made: Path,
-    base: _Base,
+    base: Base,
     environment: Environment,
     *,
     level: Level,
-) -> Opened:
+) -> None:
     write_atomic(made / "cache", b"\0".join(sorted(environment.leftovers.paths)))
     _exclude_in_git(home, environment.leftovers)
     setup, done = None, environment.completed
@@ -161,17 +140,11 @@ def _settle(
         ),
         sandbox=level,
         notes=(*base.notes, *_setup_notes(request, environment, level)),
+        setup_command=request.setup,
+        setup_network=request.setup_network,
         setup=setup,
     )
-    write_atomic(made / "opened.json", opening.model_dump_json().encode())
-    with contextlib.suppress(OSError):  # another attempt was faster
-        made.rename(home.path)
-    found = _found(home)
-    if found is None:
-        raise CadreError(
-            ErrorKind.WORKSPACE_LOST, f"{home.path} went away while it was opened; start again"
-        )
-    return found
+    publish(home, made, opening)
 
 
 def _setup_notes(request: OpenWorkspace, environment: Environment, level: Level) -> tuple[str, ...]:

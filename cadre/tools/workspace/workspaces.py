@@ -5,8 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+from cadre.domain.integration import (
+    BranchOrder,
+    FindMarkers,
+    Markers,
+    MergeBranches,
+    Merged,
+    OrderBranches,
+)
 from cadre.domain.workspaces import (
     CommitChange,
     Deliver,
@@ -17,7 +27,8 @@ from cadre.domain.workspaces import (
     Workspace,
 )
 from cadre.tools.sandbox.types import Sandbox
-from cadre.tools.workspace import change, opening
+from cadre.tools.workspace import change, integrate, opening
+from cadre.tools.workspace.changed import changed_paths
 from cadre.tools.workspace.check import Checked, check
 from cadre.tools.workspace.deliver import deliver
 from cadre.tools.workspace.files import discard, remove_tree
@@ -27,6 +38,9 @@ from cadre.tools.workspace.objects import ObjectDatabase, isolate_libgit2
 from cadre.tools.workspace.opening import Opened
 from cadre.tools.workspace.scan import Seen
 from cadre.tools.workspace.steps import Holder, Steps
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 # What is remembered of scanned directories, in files of all of them together.
 MAX_SEEN_FILES = 400_000
@@ -80,12 +94,28 @@ class Workspaces:
         """How a snapshot differs from the workspace's base."""
         return await asyncio.to_thread(self._describe, request.workspace, request.snapshot)
 
+    async def find_changed(
+        self, workspace: Workspace, old: str, new: str, wanted: Callable[[str], str | None]
+    ) -> str | None:
+        """What `wanted` says of the first path that differs between two snapshots and that it has
+        anything to say of."""
+        return await asyncio.to_thread(self._find_changed, workspace, old, new, wanted)
+
     async def commit(self, request: CommitChange) -> str:
-        """Commit a snapshot; the commit's ID, which is the parent's where nothing changed."""
-        home = open_home(self._state, request.workspace)
-        return await asyncio.to_thread(
-            lambda: change.commit(ObjectDatabase(home.repository), request)
-        )
+        """Commit a snapshot; the commit's ID, which is an only parent's where nothing changed."""
+        return await self._in_repository(request.workspace, change.commit, request)
+
+    async def order(self, request: OrderBranches) -> BranchOrder:
+        """The order in which to integrate branches."""
+        return await self._in_repository(request.workspace, integrate.order_branches, request)
+
+    async def merge(self, request: MergeBranches) -> Merged:
+        """Merge two commits into a snapshot; conflicts are a result."""
+        return await self._in_repository(request.workspace, integrate.merge_branches, request)
+
+    async def find_markers(self, request: FindMarkers) -> Markers:
+        """The files of a snapshot in which conflict markers are left."""
+        return await self._in_repository(request.workspace, integrate.find_markers, request)
 
     async def deliver(self, request: Deliver) -> Delivery:
         """Bring a commit into the user's repository as a branch; CadreError DELIVERY if it
@@ -100,6 +130,13 @@ class Workspaces:
         """The runs that have files here, for a reaper to compare with those that live."""
         return await asyncio.to_thread(self._runs)
 
+    async def _in_repository(
+        self, workspace: Workspace, do: Callable[[ObjectDatabase, R], T], request: R
+    ) -> T:
+        """Do something that needs nothing but the objects of the run."""
+        home = open_home(self._state, workspace)
+        return await asyncio.to_thread(lambda: do(ObjectDatabase(home.repository), request))
+
     def _begin(self, workspace: Workspace, snapshot: str, holder: Holder) -> Lease:
         home = open_home(self._state, workspace)
         base = _base_tree(home, workspace)
@@ -111,6 +148,14 @@ class Workspaces:
         home = open_home(self._state, workspace)
         database = ObjectDatabase(home.repository)
         return change.describe(database, _base_tree(home, workspace), bytes.fromhex(snapshot))
+
+    def _find_changed(
+        self, workspace: Workspace, old: str, new: str, wanted: Callable[[str], str | None]
+    ) -> str | None:
+        database = ObjectDatabase(open_home(self._state, workspace).repository)
+        paths = changed_paths(database, bytes.fromhex(old), bytes.fromhex(new))
+        said = (wanted(path.decode("utf-8", "surrogateescape")) for path in paths)
+        return next((word for word in said if word is not None), None)
 
     def _deliver(self, request: Deliver) -> Delivery:
         home = open_home(self._state, request.workspace)

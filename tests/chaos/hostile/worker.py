@@ -21,6 +21,7 @@ from typing import Any
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.calls import Calls
 from activities.tools import ToolActivities
 from activities.transcripts import Transcripts
 from activities.workspace import WorkspaceActivities
@@ -38,7 +39,7 @@ from cadre.domain.workspaces import (
 from cadre.llm.segment import Segment
 from cadre.storage import keys
 from cadre.storage.objects import Objects
-from cadre.tools import registry
+from cadre.tools.registry import Toolbox
 from cadre.tools.sandbox import Level, Sandbox, open_sandbox, probe
 from cadre.tools.workspace import Workspaces
 
@@ -53,8 +54,8 @@ class Engine:
         self.objects = Objects.open(f"file://{state}/store")
         workspaces = Workspaces(state, sandbox)
         self.workspaces = workspaces
-        transcripts = Transcripts(self.objects)
-        self.tools = ToolActivities(self.objects, transcripts, workspaces, sandbox)
+        calls = Calls(self.objects, Transcripts(self.objects))
+        self.tools = ToolActivities(calls, workspaces, sandbox)
         self.files = WorkspaceActivities(workspaces, self.objects)
         self._turns = itertools.count(1)
 
@@ -88,7 +89,7 @@ class Engine:
         commit = await self._do(
             self.files.commit,
             CommitChange(
-                workspace=workspace, snapshot=snapshot, parent=workspace.base, author=AGENT,
+                workspace=workspace, snapshot=snapshot, parents=(workspace.base,), author=AGENT,
                 subject="Evil", body="", seconds_since_epoch=1_700_000_000,
             ),
         )  # fmt: skip
@@ -112,8 +113,8 @@ class Engine:
             run=RUN, agent_id=AGENT, turn=turn, tools=TOOL_NAMES, writes=True,
             workspace=workspace, snapshot=snapshot,
             use=ToolUse(
-                id=USE, name=name, title=registry.title(name, use["input"]),
-                read_only=registry.is_read_only(name, writes=True),
+                id=USE, name=name, title=Toolbox().title(name, use["input"]),
+                read_only=Toolbox().is_read_only(name, writes=True),
             ),
         )  # fmt: skip
         result: ToolResult = await self._do(self.tools.run, call)

@@ -19,6 +19,8 @@ from cadre.simulator.scenario import Answer, Report, Use, answer
 
 LINES = 10
 STEPS = 4
+# Time for a test to see the call and to stop a process before the answer comes.
+SLOW_SECONDS = 5.0
 LEDGER = Path.home() / "ledger.jsonl"
 _RUN = re.compile(r"in the run (\S+)\.")
 _APPEND = (
@@ -35,7 +37,8 @@ def effects(step: int) -> Iterator[str]:
 class Effects:
     """Scouts, a planner, a builder of `STEPS` effects, and a reviewer that counts them.
 
-    `slow_turn` is a turn of the builder whose answer takes a second.
+    `pause` is in seconds, after each line; `slow_turn` is a turn of the builder whose answer takes
+    `SLOW_SECONDS`.
     """
 
     def __init__(self, *, pause: float = 0.15, slow_turn: int = 0, faults: FaultPlan) -> None:
@@ -60,7 +63,7 @@ class Effects:
         return answer(Report({"summary": "Have effects.", "steps": [], "checks": []}))
 
     def builder(self, c: Conversation) -> Answer:
-        latency = 1.0 if c.turn == self._slow_turn else None
+        latency = SLOW_SECONDS if c.turn == self._slow_turn else None
         if c.turn <= STEPS:
             return answer(self._effect(c.turn), latency=latency)
         seen = [exchange.result for exchange in c.exchanges]
@@ -100,5 +103,7 @@ def _fault(kind: FaultKind, retry_after: float | None = None) -> FaultPlan:
 
 scenario = Effects(faults=FaultPlan())
 slow = Effects(slow_turn=2, faults=FaultPlan())
+# As much time to stop one before a command ends.
+unhurried = Effects(pause=0.5, faults=FaultPlan())
 stalling = Effects(faults=_fault(FaultKind.STALL))
 overloaded = Effects(faults=_fault(FaultKind.STATUS, retry_after=1))

@@ -9,7 +9,8 @@ LARGE = "0123456789abcdef" * 5 * 1024
 
 class LongReader:
     def answer(self, conversation: Conversation) -> Answer:
-        return getattr(self, conversation.role)(conversation)
+        found: Answer = getattr(self, conversation.role)(conversation)
+        return found
 
     def scout(self, c: Conversation) -> Answer:
         return answer(Report({"summary": "Long.", "facts": [], "files": [], "risks": []}))

@@ -12,7 +12,8 @@ LOOK = (
 
 class Nosy:
     def answer(self, conversation: Conversation) -> Answer:
-        return getattr(self, conversation.role)(conversation)
+        found: Answer = getattr(self, conversation.role)(conversation)
+        return found
 
     def scout(self, c: Conversation) -> Answer:
         if not c.exchanges:

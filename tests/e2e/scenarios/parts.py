@@ -15,7 +15,8 @@ COMMAND = (
 
 class Parts:
     def answer(self, conversation: Conversation) -> Answer:
-        return getattr(self, conversation.role)(conversation)
+        found: Answer = getattr(self, conversation.role)(conversation)
+        return found
 
     def scout(self, c: Conversation) -> Answer:
         if not c.exchanges:

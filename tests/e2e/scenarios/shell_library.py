@@ -13,7 +13,8 @@ FAULTY = re.compile(r"^\s*\d+\t(.*cut -d(?P<d>\S+) -f\"\$(?P<n>\w+)\".*)$", re.M
 
 class ShellLibrary:
     def answer(self, conversation: Conversation) -> Answer:
-        return getattr(self, conversation.role)(conversation)
+        found: Answer = getattr(self, conversation.role)(conversation)
+        return found
 
     def scout(self, c: Conversation) -> Answer:
         if not c.exchanges:

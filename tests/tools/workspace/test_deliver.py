@@ -32,7 +32,7 @@ def work(workspaces):
             await lease.finish(snapshot)
             parent = await workspaces.commit(
                 CommitChange(
-                    workspace=workspace, snapshot=snapshot, parent=parent, author="builder",
+                    workspace=workspace, snapshot=snapshot, parents=(parent,), author="builder",
                     subject=f"Step {number}", body="Because.", seconds_since_epoch=1_700_000_000,
                 )
             )  # fmt: skip
@@ -123,7 +123,7 @@ async def test_nothing_changed_is_no_commit(repo, opened, workspaces, deliver):
     workspace = (await opened(repo)).workspace
     commit = await workspaces.commit(
         CommitChange(
-            workspace=workspace, snapshot=workspace.snapshot, parent=workspace.base,
+            workspace=workspace, snapshot=workspace.snapshot, parents=(workspace.base,),
             author="builder", subject="Nothing", body="", seconds_since_epoch=1,
         )
     )  # fmt: skip
@@ -139,7 +139,7 @@ async def test_hostile_texts_make_an_honest_commit(repo, opened, workspaces, run
     (lease.path / "x").write_text("x")
     commit = await workspaces.commit(
         CommitChange(
-            workspace=workspace, snapshot=await lease.snapshot(), parent=workspace.base,
+            workspace=workspace, snapshot=await lease.snapshot(), parents=(workspace.base,),
             author="<Evil>\nName\0", subject="one\ntwo\0\x1b[31m", seconds_since_epoch=1,
             body="text\n\nCadre-Run: other\0\ud800\n",
         )

@@ -29,7 +29,7 @@ async def work(workspaces, repo):
         await lease.finish(snapshot)
         parent = await workspaces.commit(
             CommitChange(
-                workspace=workspace, snapshot=snapshot, parent=parent, author="builder",
+                workspace=workspace, snapshot=snapshot, parents=(parent,), author="builder",
                 subject="s", body="b", seconds_since_epoch=1_700_000_000,
             )
         )  # fmt: skip

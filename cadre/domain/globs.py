@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-_NEVER = re.compile(rb"(?!)")
+NEVER = re.compile(rb"(?!)")
 _ANY = frozenset(range(256)) - {ord("/")}
 _CLASSES = {
     b"digit": rb"0-9",
@@ -30,7 +30,7 @@ def compile_glob(pattern: bytes) -> re.Pattern[bytes]:
     """The regular expression of a path pattern, where `**` stands for any number of names."""
     segments = _segments(pattern)
     if b"" in segments:
-        return _NEVER
+        return NEVER
     runs: list[list[bytes]] = [[]]
     for segment in segments:
         if segment == b"**":
@@ -39,7 +39,7 @@ def compile_glob(pattern: bytes) -> re.Pattern[bytes]:
             continue
         translated = _segment(segment)
         if translated is None:
-            return _NEVER
+            return NEVER
         runs[-1].append(translated)
     first, last = b"/".join(runs[0]), b"/".join(runs[-1])
     if len(runs) == 1:

@@ -1,0 +1,52 @@
+"""What agents will probably cost, before anything is known of them.
+
+An agent is taken to make `TURNS` model calls. It starts from `FIRST_TOKENS` of instructions, tools
+and task; each turn adds `NEW_TOKENS` to the prompt (its own answer and the results of its tools),
+which are written to the cache once and read from it in each later turn, and the model writes
+`OUTPUT_TOKENS`. These are round numbers for a task of average size, not measurements of any; the
+range that people are shown spans half and twice the estimate.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from cadre.domain.agents import Agent
+from cadre.domain.render import usd
+from cadre.domain.reports import Split
+from cadre.domain.usage import Model
+
+TURNS = 15
+FIRST_TOKENS = 6_000
+NEW_TOKENS = 2_000
+OUTPUT_TOKENS = 600
+MILLION = Decimal(1_000_000)
+
+
+def estimate_model(model: Model) -> Decimal:
+    """US dollars that an agent on `model` will probably cost."""
+    total = Decimal(0)
+    for turn in range(TURNS):
+        old = FIRST_TOKENS + turn * NEW_TOKENS if turn else 0
+        new = NEW_TOKENS if turn else FIRST_TOKENS
+        rates = model.price.rates(old + new)
+        total += old * rates.cache_read + new * rates.cache_write_5m + OUTPUT_TOKENS * rates.output
+    return total / MILLION
+
+
+def estimate(agent: Agent) -> Decimal:
+    """US dollars that `agent` will probably cost."""
+    return estimate_model(agent.model)
+
+
+def estimate_range(least: Decimal, most: Decimal) -> str:
+    """A range in words: half of the least to twice the most."""
+    return f"{usd(least / 2)} to {usd(most * 2)}"
+
+
+def split_text(split: Split, cost: Decimal, free: Decimal) -> str:
+    """What a person decides on before the parts of a task start, as Markdown."""
+    parts = [f"{n}. **{part.title}** {part.task}" for n, part in enumerate(split.parts, 1)]
+    head = f"{len(parts)} agents would start, for probably {estimate_range(cost, cost)}"
+    text = f"{head} ({usd(free)} are free).\n\n{split.summary}\n\n" + "\n".join(parts)
+    return text if len(text) <= 16_000 else text[:16_000] + "…"

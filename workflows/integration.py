@@ -1,0 +1,102 @@
+"""The integration of branches: merged one after another, each proved before the next.
+
+merge ─▶ check ─▶ commit
+  │        │
+  └─ conflict, or the check that passed before fails ─▶ resolver ─▶ markers? check ─▶ commit
+                                                                        └─▶ left out, on its branch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from temporalio.exceptions import ActivityError
+
+from cadre.domain import briefs
+from cadre.domain.roles import RESOLVER
+from cadre.domain.runs import AgentState, PartState
+from cadre.domain.turns import ContextItem
+from workflows import gateway
+from workflows.parts import Built
+from workflows.run import Run, cancelled
+
+
+class Integration:
+    """Merges parts into the run's main branch; what does not fit stays on its own."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        before = run.ledger.check_before
+        self._passes = before is None or before.passed
+        self._reports: list[ContextItem] = []
+
+    async def merge_all(self, parts: Sequence[Built]) -> None:
+        """Merge them in an order that makes few conflicts; the ledger tells what became of each."""
+        commits = [(str(part.number), part.branch.head) for part in parts]
+        order = await self._run.main.merge_order(commits)
+        by_number = {str(part.number): part for part in parts}
+        for name in order:
+            await self._merge(by_number[name])
+
+    async def _merge(self, part: Built) -> None:
+        run = self._run
+        title = run.ledger.parts[part.number].title
+        try:
+            state, problem = await self._put_in(part, title)
+        except ActivityError as failure:
+            if cancelled():
+                raise
+            state, problem = PartState.LEFT_OUT, gateway.reason(failure)
+        if problem:
+            run.main.back_to_head()
+            run.part(part.number, PartState.LEFT_OUT, problem, part.branch)
+            return
+        subject = f"Merge part {part.number}: {title}"
+        await run.main.commit_merge(part.branch.head, subject, briefs.summary_of(part.result))
+        run.part(part.number, state)
+        run.aside.remove(part.branch)
+        self._reports.append(briefs.report_of(part.result))
+
+    async def _put_in(self, part: Built, title: str) -> tuple[PartState, str]:
+        """How the part came in, or what keeps it out."""
+        run = self._run
+        merged = await run.main.merge(part.branch.head, f"part {part.number}")
+        if not merged.clean:
+            problem = briefs.merge_text(merged)
+        else:
+            problem = await self._broken(f"merge.{part.number}")
+            if not problem:
+                return PartState.INTEGRATED, ""
+        return PartState.RESOLVED, await self._resolve(part, title, problem)
+
+    async def _resolve(self, part: Built, title: str, problem: str) -> str:
+        """Have an agent put it right; what is still wrong after it."""
+        run = self._run
+        ours = await run.main.describe(f"merge.{part.number}.ours", committed=True)
+        theirs = await part.branch.describe(f"merge.{part.number}.theirs")
+        context = [
+            briefs.diff_of(ours, "What is merged so far, as a diff"),
+            *self._reports,
+            briefs.diff_of(theirs, f"Part {part.number}, as a diff"),
+            briefs.report_of(part.result),
+        ]
+        task = briefs.resolve_task(title, problem, run.spec.check)
+        resolver = await run.attempt(run.main, RESOLVER, task, context)
+        if resolver.state is not AgentState.REPORTED:
+            return f"{resolver.agent_id} {resolver.state.value}: {resolver.why}"
+        left = await run.main.markers()
+        if left:
+            return f"{resolver.agent_id} left conflict markers in {', '.join(left)}"
+        return await self._broken(f"resolved.{part.number}")
+
+    async def _broken(self, name: str) -> str:
+        """What the check says against the files, where it passed before them."""
+        check = await self._run.check(name)
+        if check is None:
+            return ""
+        if self._passes and not check.passed:
+            return (
+                f"The check passed before this part and fails with it.\n{briefs.check_text(check)}"
+            )
+        self._passes = check.passed
+        return ""
