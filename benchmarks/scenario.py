@@ -7,13 +7,22 @@ import re
 from cadre.simulator.conversation import Conversation
 from cadre.simulator.scenario import Answer, Report, Use, answer
 
-_TASK = re.compile(r"Read (\S+) (\d+) times\.")
-REPORT = {"summary": "Read.", "facts": [], "files": [], "risks": []}
+_TASK = re.compile(
+    r"Read (?P<file>\S+) (?P<times>\d+) times(?:, then write (?P<written>\S+))?\."
+    r"(?: Each answer takes (?P<latency>[\d.]+) s\.)?"
+)
+REPORTS = {
+    "scout": {"summary": "Read.", "facts": [], "files": [], "risks": []},
+    "worker": {"summary": "Read.", "subject": "Read", "verified": [], "open_points": []},
+}
 
 
-def task(file: str, times: int) -> str:
-    """The task that makes an agent read `file` so many times, once in each turn."""
-    return f"Read {file} {times} times."
+def task(file: str, times: int, *, written: str = "", latency: float | None = None) -> str:
+    """The task that makes an agent read `file` so many times, once in each turn, and then write
+    the file `written`, if any; `latency` is in seconds before each answer, or the simulator's."""
+    then = f", then write {written}" if written else ""
+    wait = "" if latency is None else f" Each answer takes {latency:g} s."
+    return f"Read {file} {times} times{then}.{wait}"
 
 
 class Reading:
@@ -23,10 +32,14 @@ class Reading:
         asked = _TASK.search(conversation.task_text)
         if asked is None:
             raise ValueError("the task is none of the benchmarks'")
-        file, times = asked[1], int(asked[2])
-        if conversation.turn <= times:
-            return answer(Use("Read", {"file_path": file, "offset": conversation.turn}))
-        return answer(Report(REPORT))
+        latency = float(asked["latency"]) if asked["latency"] else None
+        if conversation.turn <= int(asked["times"]):
+            given = {"file_path": asked["file"], "offset": conversation.turn}
+            return answer(Use("Read", given), latency=latency)
+        if asked["written"] and conversation.turn == int(asked["times"]) + 1:
+            given = {"file_path": asked["written"], "content": "Written.\n"}
+            return answer(Use("Write", given), latency=latency)
+        return answer(Report(REPORTS[conversation.role]), latency=latency)
 
 
 scenario = Reading()

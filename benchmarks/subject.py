@@ -1,7 +1,7 @@
 """Cadre as the benchmarks run it: real workflows and activities, and a tool that does nothing.
 
-Two parts are replaced. A tool call's directory is one fixed empty one, so that no workspace is
-opened, and the sandbox starts no process but answers at once, as if `Read` had run in it. All
+Two parts are replaced. All workspaces are one fixed empty directory, so that opening one is
+nothing, and the sandbox starts no process but answers at once, as if `Read` had run in it. All
 else of a tool call takes place: its input is read from the transcript, its result is stored.
 """
 
@@ -11,17 +11,17 @@ import marshal
 from pathlib import Path
 from typing import Any
 
-from cadre.domain.agents import Agent
+from cadre.domain.agents import Agent, Role
 from cadre.domain.budget import Limits
 from cadre.domain.roles import SCOUT
 from cadre.domain.runs import AgentSpec
 from cadre.domain.usage import Model
-from cadre.domain.workspaces import Workspace
+from cadre.domain.workspaces import OpenWorkspace, Workspace
 from cadre.llm.prices import PRICES
 from cadre.storage.objects import Objects
 from cadre.tools.definitions import built_in_definitions
 from cadre.tools.sandbox import Completed, Level
-from cadre.tools.workspace import Workspaces
+from cadre.tools.workspace import Opened, Workspaces
 from cadre.tools.workspace.lease import View
 
 MODEL: Model = PRICES["claude-sonnet-5"]
@@ -50,6 +50,10 @@ class NoTool:
 class NoWorkspaces(Workspaces):
     """One directory for all."""
 
+    async def open(self, request: OpenWorkspace) -> Opened:
+        named = {"run": request.run, "name": request.name}
+        return Opened(_NOWHERE.model_copy(update=named), Level.NONE, (), None)
+
     async def view(self, *_: object) -> View:
         return View(self._state, ())
 
@@ -72,25 +76,24 @@ def spec(run: str, task: str, limits: Limits | None = None) -> AgentSpec:
     )
 
 
-def agent() -> Agent:
-    """A scout that only reads."""
+def agent(role: Role = SCOUT) -> Agent:
+    """The built-in agent that fills a role."""
     return Agent(
-        name="scout",
-        role=SCOUT,
+        name=role.name,
+        role=role,
         definition_key=DEFINITION_KEY,
         sha256="0" * 64,
         source="built-in",
-        tools=("Read", "Glob", "Grep", "Bash"),
+        tools=built_in_definitions()[role.name].tools or (),
         model=MODEL,
     )
 
 
-def request() -> dict[str, Any]:
+def request(role: Role = SCOUT) -> dict[str, Any]:
     """What every request of such an agent says beside its messages, for the floor to say too."""
     from cadre.llm.requests import make_frame, make_request  # noqa: PLC0415 (takes seconds)
     from cadre.tools.registry import Toolbox  # noqa: PLC0415
 
-    frame = make_frame(
-        "floor", agent(), built_in_definitions()["scout"], Toolbox().schemas(agent().tools)
-    )
+    asker, definition = agent(role), built_in_definitions()[role.name]
+    frame = make_frame("floor", asker, definition, Toolbox().schemas(asker.tools))
     return make_request(MODEL, frame, [], max_tokens=32_000)

@@ -29,6 +29,8 @@ from cadre.domain.workspaces import (
 from workflows import gateway
 
 MAIN = "main"
+# Who commits what no agent wrote.
+ENGINE = "cadre"
 
 
 class Branch:
@@ -43,7 +45,7 @@ class Branch:
         self.workspace = workspace
         self.snapshot = self._committed = workspace.snapshot
         self.head = workspace.base
-        self.writer = "cadre"
+        self.writer = ENGINE
         # A branch `cadre/r` leaves no room for `cadre/r/2`, and no run's ID has a plus sign.
         aside = "" if workspace.name == MAIN else f"+{workspace.name}"
         self.target = f"cadre/{spec.run}{aside}"
@@ -114,7 +116,7 @@ class Branch:
         merged = await gateway.merge(
             MergeBranches(workspace=self.workspace, ours=self.head, theirs=theirs, label=label)
         )
-        self.snapshot = merged.snapshot
+        self.snapshot, self.writer = merged.snapshot, ENGINE
         return merged
 
     async def commit_merge(self, theirs: str, subject: str, body: str) -> None:

@@ -42,32 +42,33 @@ class Integration:
         run = self._run
         title = run.ledger.parts[part.number].title
         try:
-            state, problem = await self._put_in(part, title)
+            met, problem = await self._put_in(part, title)
         except ActivityError as failure:
             if cancelled():
                 raise
-            state, problem = PartState.LEFT_OUT, gateway.reason(failure)
+            met, problem = "", gateway.reason(failure)
         if problem:
             run.main.back_to_head()
             run.part(part.number, PartState.LEFT_OUT, problem, part.branch)
             return
         subject = f"Merge part {part.number}: {title}"
         await run.main.commit_merge(part.branch.head, subject, briefs.summary_of(part.result))
-        run.part(part.number, state)
+        run.part(part.number, PartState.RESOLVED if met else PartState.INTEGRATED, met)
         run.aside.remove(part.branch)
         self._reports.append(briefs.report_of(part.result))
 
-    async def _put_in(self, part: Built, title: str) -> tuple[PartState, str]:
-        """How the part came in, or what keeps it out."""
+    async def _put_in(self, part: Built, title: str) -> tuple[str, str]:
+        """What the part met on its way in, if anything, and what keeps it out, if anything."""
         run = self._run
         merged = await run.main.merge(part.branch.head, f"part {part.number}")
         if not merged.clean:
-            problem = briefs.merge_text(merged)
+            met = f"{briefs.conflicts_line(merged)}"
+            problem = briefs.merge_text(merged, part.branch.head)
         else:
-            problem = await self._broken(f"merge.{part.number}")
+            met, problem = "the check", await self._broken(f"merge.{part.number}")
             if not problem:
-                return PartState.INTEGRATED, ""
-        return PartState.RESOLVED, await self._resolve(part, title, problem)
+                return "", ""
+        return met, await self._resolve(part, title, problem)
 
     async def _resolve(self, part: Built, title: str, problem: str) -> str:
         """Have an agent put it right; what is still wrong after it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cadre.domain.integration import Merged
+from cadre.domain.integration import ConflictKind, Merged
 from cadre.domain.reports import Finding, Review, Severity, SplitPart
 from cadre.domain.runs import AgentResult
 from cadre.domain.turns import ContextItem
@@ -85,16 +85,37 @@ def resolve_task(title: str, problem: str, check: str | None) -> str:
     return _with_check_and_feedback(first, check, "")
 
 
-def merge_text(merged: Merged) -> str:
-    """What is in conflict, for the agent that resolves it."""
-    lines = [f"- {conflict.path}: {conflict.kind}" for conflict in merged.conflicts]
+# What a merge left at a path in conflict, for the agent that resolves it.
+CONFLICTS = {
+    ConflictKind.CONTENT: "both sides changed the same lines; they stand between markers",
+    ConflictKind.BOTH_ADDED: "both sides added it; both stand between markers",
+    ConflictKind.BINARY: "both sides changed it and it cannot be merged by lines; it is as ours",
+    ConflictKind.DELETED_BY_US: "ours deleted it, theirs changed it; it is as theirs",
+    ConflictKind.DELETED_BY_THEM: "theirs deleted it, ours changed it; it is as ours",
+    ConflictKind.RENAMED_TWICE: "each side renamed it differently; it is at both places",
+    ConflictKind.TYPE: "the sides made different kinds of entry of it; it is as ours",
+    ConflictKind.MODE: "the sides disagree whether it is executable; it is as ours",
+    ConflictKind.FILE_AND_DIRECTORY: "it stood where the other side has a directory",
+}
+
+
+def merge_text(merged: Merged, theirs: str) -> str:
+    """What is in conflict with the commit `theirs`, for the agent that resolves it."""
+    lines = [f"- {conflict.path}: {CONFLICTS[conflict.kind]}" for conflict in merged.conflicts]
     more = merged.conflict_count - len(lines)
     lines += [f"- and {more} more files"] if more else []
     return (
-        "These files are in conflict. Where both sides changed the same lines, both stand in the "
-        "file between markers (<<<<<<< ours, =======, >>>>>>> theirs); no marker may be left.\n"
+        f"These files are in conflict. Their side is commit {theirs} (`git show {theirs}:PATH`). "
+        "Markers (<<<<<<< ours, ||||||| base, =======, >>>>>>> theirs) may not be left.\n"
         + "\n".join(lines)
     )
+
+
+def conflicts_line(merged: Merged) -> str:
+    """The conflicts of a merge in one line, for people."""
+    named = [f"{conflict.path} ({conflict.kind.value})" for conflict in merged.conflicts[:5]]
+    more = merged.conflict_count - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
 def _with_check_and_feedback(first: str, check: str | None, feedback: str) -> str:

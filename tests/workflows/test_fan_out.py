@@ -87,13 +87,15 @@ async def test_a_conflict_goes_to_a_resolver_with_both_sides(client: Client) -> 
     assert states(result) == [PartState.INTEGRATED, PartState.RESOLVED, PartState.INTEGRATED]
     first = next(c for c in script.model_calls if c.agent_id == "resolver.1")
     assert first.opening is not None
-    assert "a.py: content" in first.opening.task
+    assert "a.py: both sides changed the same lines" in first.opening.task
     assert [item.title for item in first.opening.context] == [
         "What is merged so far, as a diff", "Report of worker.1",
         "Part 2, as a diff", "Report of worker.2",
     ]  # fmt: skip
     [settled] = [c for c in script.commits if c.subject.startswith("Merge part 2")]
     assert settled.author == "resolver.1"
+    assert script.commits[-1].author == "cadre", "the next one met nothing"
+    assert result.parts[1].why == "a.py (content)"
 
 
 @pytest.mark.parametrize("fault", ["markers", "gave up", "check"])
