@@ -6,6 +6,7 @@ no heartbeats, no checks of what the model says. What Cadre costs beyond it is C
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
@@ -13,7 +14,7 @@ from typing import Any
 
 from temporalio import activity, workflow
 
-from benchmarks.floor_types import ModelInput, ModelOutput, Task, ToolInput
+from benchmarks.floor_types import Crowd, ModelInput, ModelOutput, Task, ToolInput
 
 with workflow.unsafe.imports_passed_through():
     import httpx2
@@ -41,6 +42,23 @@ class Floor:
                     start_to_close_timeout=TIMEOUT,
                 )
             call = ModelInput(agent=task.agent, results=answer.uses)
+
+
+@workflow.defn(name="floor-fan-out")
+class FloorFanOut:
+    """Many agents at once."""
+
+    @workflow.run
+    async def run(self, crowd: Crowd) -> list[str]:
+        queues = crowd.queues
+        return await asyncio.gather(
+            *(
+                workflow.execute_child_workflow(
+                    Floor.run, task, id=task.agent, task_queue=queues[number % len(queues)]
+                )
+                for number, task in enumerate(crowd.tasks)
+            )
+        )
 
 
 class FloorActivities:

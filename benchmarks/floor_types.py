@@ -12,6 +12,14 @@ class Task(BaseModel):
     task: str
 
 
+class Crowd(BaseModel):
+    """Input of the floor's fan-out. An agent's conversation lies in one process's memory, so each
+    process has a task queue of its own, and agents are dealt out to these."""
+
+    tasks: list[Task]
+    queues: list[str]
+
+
 class ModelInput(BaseModel):
     """A turn: the task with the first one, then the tool uses whose results are there."""
 

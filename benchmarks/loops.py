@@ -65,7 +65,8 @@ async def one(rig: Rig, kind: str, measured: Measured) -> None:
 
 async def many(rig: Rig, kind: str, agents: int, measured: Measured) -> None:
     """`agents` agents at once."""
-    watched = {"worker": rig.workers[kind], "server": rig.server, "simulator": rig.simulator}
+    (worker,) = rig.workers[kind]
+    watched = {"worker": worker, "server": rig.server, "simulator": rig.simulator}
     before = {name: cpu_seconds(pid) for name, pid in watched.items()}
     began = time.perf_counter()
 

@@ -19,10 +19,12 @@ def p50(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used so far, all its threads together."""
+def cpu_seconds(pid: int, *, children: bool = False) -> float:
+    """CPU time that a process has used so far, all its threads together; with `children` that of
+    the processes that it started and that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    user, system = fields[13:15] if children else fields[11:13]
+    return (int(user) + int(system)) / _TICKS
 
 
 async def history_size(handle: WorkflowHandle[object, object]) -> tuple[int, int]:

@@ -1,14 +1,15 @@
-"""What a benchmark runs on: one embedded server, one simulator, one worker each."""
+"""What a benchmark runs on: one embedded server, one simulator, and workers."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.request
 from asyncio.subprocess import Process
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from temporalio.client import Client
@@ -28,22 +29,53 @@ from cadre.runtime.processes import (
 from cadre.runtime.settings import Settings
 from cadre.storage.objects import Objects
 from workers.processes import SIMULATED_KEY, Simulation, start_simulator
+from workers.shares import share_of
 
 START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A worker that a benchmark needs: a key of `benchmarks.worker.KINDS`, its processes and the
+    limits that they share. With `own_queues`, each process has a task queue of its own."""
+
+    name: str
+    processes: int = 1
+    limits: Mapping[str, int] = field(default_factory=dict)
+    own_queues: bool = False
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The task queues that it works on."""
+        if not self.own_queues:
+            return (self.name,)
+        return tuple(f"{self.name}.{number}" for number in range(self.processes))
+
+    def settings(self, state: Path) -> list[Settings]:
+        """Those of each process."""
+        whole = {"state_dir": state, "shutdown_seconds": 0, "processes": self.processes}
+        queues = self.queues if self.own_queues else self.queues * self.processes
+        return [
+            share_of(Settings(**whole, **self.limits, task_queue=queue), number, self.processes)
+            for number, queue in enumerate(queues, 1)
+        ]
+
+
+OF_ONE_PROCESS = (Kind("floor"), Kind("cadre"))
+
+
+@dataclass(frozen=True)
 class Rig:
-    """The processes while they run."""
+    """The processes while they run: their IDs, and workers' by the name of their kind."""
 
     client: Client
     simulator_url: str
     server: int
     simulator: int
-    workers: dict[str, int]
+    workers: dict[str, tuple[int, ...]]
 
     def calls(self) -> Counter[str]:
-        """How many model calls were answered, by who made them (`floor` or `cadre`)."""
+        """How many model calls were answered, by who made them (`floor` or an agent's ID)."""
         with urllib.request.urlopen(f"{self.simulator_url}/simulator/requests") as response:
             journal = json.load(response)
         return Counter(
@@ -52,7 +84,7 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(state: Path) -> AsyncIterator[Rig]:
+async def rig(state: Path, kinds: tuple[Kind, ...] = OF_ONE_PROCESS) -> AsyncIterator[Rig]:
     """Everything for the time of a block, in `state`."""
     settings = Settings(state_dir=state, port=free_port(), ui_port=free_port())
     port = free_port()
@@ -61,25 +93,28 @@ async def rig(state: Path) -> AsyncIterator[Rig]:
     async with devserver.running(settings) as server:
         try:
             simulation = Simulation(scenario="benchmarks.scenario:scenario")
-            started.append(await start_simulator(settings, simulation, port))
-            started.append(await _worker("floor", server.address, state, url))
-            started.append(await _worker("cadre", server.address, state, url))
+            simulator = await start_simulator(settings, simulation, port)
+            started.append(simulator)
+            workers: dict[str, tuple[int, ...]] = {}
+            for kind in kinds:
+                starting = (_worker(kind.name, server.address, s, url) for s in kind.settings(state))
+                processes = await asyncio.gather(*starting)
+                started += processes
+                workers[kind.name] = tuple(process.pid for process in processes)
             await subject.store_definition(Objects.open(settings.objects_url))
             client = await Client.connect(server.address, data_converter=pydantic_data_converter)
-            simulator, floor, cadre = (process.pid for process in started)
-            workers = {"floor": floor, "cadre": cadre}
-            yield Rig(client, url, server.process.pid, simulator, workers)
+            yield Rig(client, url, server.process.pid, simulator.pid, workers)
         finally:
-            for process in reversed(started):
-                await end(process, 5)
+            await asyncio.gather(*(end(process, 5) for process in reversed(started)))
 
 
-async def _worker(kind: str, address: str, state: Path, simulator_url: str) -> Process:
-    environment = plain_environment() | python_path()
+async def _worker(kind: str, address: str, settings: Settings, simulator_url: str) -> Process:
+    environment = plain_environment() | python_path() | settings.as_environment()
     environment |= {"ANTHROPIC_BASE_URL": simulator_url, "ANTHROPIC_API_KEY": SIMULATED_KEY}
-    command = python_module("benchmarks.worker", kind, address, str(state))
-    process = await spawn(command, environment, pipe=True)
+    process = await spawn(
+        python_module("benchmarks.worker", kind, address), environment, pipe=True
+    )
     if await first_line(process, START_SECONDS) != "ready":
         await end(process, 0)
-        raise RuntimeError(f"the worker of {kind} does not start")
+        raise RuntimeError(f"a worker of {kind} does not start")
     return process

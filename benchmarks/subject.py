@@ -13,6 +13,7 @@ from typing import Any
 
 from cadre.domain.agents import Agent, Role
 from cadre.domain.budget import Limits
+from cadre.domain.integration import BranchOrder, OrderBranches
 from cadre.domain.roles import SCOUT
 from cadre.domain.runs import AgentSpec
 from cadre.domain.usage import Model
@@ -51,8 +52,11 @@ class NoWorkspaces(Workspaces):
     """One directory for all."""
 
     async def open(self, request: OpenWorkspace) -> Opened:
-        named = {"run": request.run, "name": request.name}
-        return Opened(_NOWHERE.model_copy(update=named), Level.NONE, (), None)
+        given = {"run": request.run, "name": request.name, "base": request.base}
+        return Opened(_NOWHERE.model_copy(update=given), Level.NONE, (), None)
+
+    async def order(self, _: OrderBranches) -> BranchOrder:
+        return BranchOrder(steps=())
 
     async def view(self, *_: object) -> View:
         return View(self._state, ())

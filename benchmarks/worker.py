@@ -1,6 +1,6 @@
-"""A worker of the benchmarks: `python -m benchmarks.worker floor|cadre ADDRESS STATE_DIR`.
+"""A process of a benchmark's worker: `python -m benchmarks.worker KIND ADDRESS`, for a key of KINDS.
 
-It works on the task queue of its own name until SIGTERM; one line says that it polls.
+Its settings come from the environment. It works until SIGTERM; one line says that it polls.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 
 import httpx2
 from temporalio.client import Client
@@ -19,33 +19,36 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
-from activities.calls import Calls
-from activities.model import ModelActivities
-from activities.tools import ToolActivities
-from activities.transcripts import Transcripts
-from benchmarks.floor import Floor, FloorActivities
+from benchmarks.floor import Floor, FloorActivities, FloorFanOut
 from benchmarks.subject import NoTool, NoWorkspaces, request
+from cadre.domain.agents import Role
+from cadre.domain.roles import SCOUT, WORKER
 from cadre.llm.client import make_client
 from cadre.runtime.processes import leave
-from cadre.runtime.settings import Settings
+from cadre.runtime.settings import Settings, load_settings
 from cadre.storage.objects import Objects
-from workers.parts import Parts
-from workers.worker import OTHER_ACTIVITIES, PASSED_THROUGH, make_worker
+from cadre.tools.catalog import Catalog
+from workers.parts import Parts, make_activities, open_parts
+from workers.worker import CACHED_WORKFLOWS, OTHER_ACTIVITIES, PASSED_THROUGH, make_worker
 from workers.workflow_runner import sandboxed
 
 
-def floor_worker(client: Client, settings: Settings, http: httpx2.AsyncClient) -> Worker:
+async def floor(
+    client: Client, settings: Settings, stack: AsyncExitStack, role: Role = SCOUT
+) -> Worker:
     """The floor, with the options of Cadre's worker."""
-    activities = FloorActivities(http, request())
+    http = await stack.enter_async_context(simulator_client())
+    activities = FloorActivities(http, request(role))
     restrictions = SandboxRestrictions.default.with_passthrough_modules(
         *PASSED_THROUGH, "benchmarks.floor_types"
     )
     return Worker(
         client,
-        task_queue="floor",
-        workflows=[Floor],
+        task_queue=settings.task_queue,
+        workflows=[Floor, FloorFanOut],
         activities=[activities.model, activities.tool],
         workflow_runner=sandboxed(restrictions, client.data_converter),
+        max_cached_workflows=CACHED_WORKFLOWS // (settings.processes or 1),
         max_concurrent_activities=(
             settings.max_model_calls + settings.max_tool_calls + OTHER_ACTIVITIES
         ),
@@ -53,6 +56,11 @@ def floor_worker(client: Client, settings: Settings, http: httpx2.AsyncClient) -
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         default_heartbeat_throttle_interval=timedelta(seconds=1),
     )
+
+
+async def floor_of_workers(client: Client, settings: Settings, stack: AsyncExitStack) -> Worker:
+    """The floor, whose requests are those of the agents that do the parts of a fan-out."""
+    return await floor(client, settings, stack, WORKER)
 
 
 def simulator_client() -> httpx2.AsyncClient:
@@ -69,36 +77,45 @@ def simulator_client() -> httpx2.AsyncClient:
     )
 
 
-def cadre_worker(client: Client, settings: Settings, stack: AsyncExitStack) -> Worker:
-    """Cadre's own worker, with a tool that does nothing."""
-    anthropic = make_client()
-    stack.push_async_callback(anthropic.close)
+async def cadre(client: Client, settings: Settings, stack: AsyncExitStack) -> Worker:
+    """Cadre's own worker, with a tool that does nothing and workspaces that are nowhere."""
+    anthropic = await stack.enter_async_context(make_client())
     objects = Objects.open(settings.objects_url)
     sandbox = NoTool()
     workspaces = NoWorkspaces(settings.state_dir, sandbox)
-    transcripts = Transcripts(objects)
-    model = ModelActivities(anthropic, objects, transcripts=transcripts)
-    tools = ToolActivities(Calls(objects, transcripts), workspaces, sandbox)
-    parts = Parts((model.call, tools.run), objects, workspaces, "none", "simulated")
+    activities = make_activities(
+        settings, anthropic, objects, workspaces, sandbox, catalog=Catalog()
+    )
+    return make_worker(
+        client, settings, Parts(activities, objects, workspaces, "none", "simulated")
+    )
+
+
+async def whole(client: Client, settings: Settings, stack: AsyncExitStack) -> Worker:
+    """Cadre's own worker."""
+    parts = await stack.enter_async_context(open_parts(settings, Catalog()))
     return make_worker(client, settings, parts)
 
 
-async def _main(kind: str, address: str, state: Path) -> None:
+KINDS: dict[str, Callable[[Client, Settings, AsyncExitStack], Awaitable[Worker]]] = {
+    "floor": floor,
+    "floor-of-workers": floor_of_workers,
+    "cadre": cadre,
+    "whole": whole,
+}
+
+
+async def _main(kind: str, address: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    settings = Settings(state_dir=state, task_queue=kind, shutdown_seconds=0)
     client = await Client.connect(address, data_converter=pydantic_data_converter)
     async with AsyncExitStack() as stack:
-        if kind == "floor":
-            http = await stack.enter_async_context(simulator_client())
-            worker = floor_worker(client, settings, http)
-        else:
-            worker = cadre_worker(client, settings, stack)
+        worker = await KINDS[kind](client, load_settings(), stack)
         await stack.enter_async_context(worker)
         print("ready", flush=True)
         await stop.wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+    asyncio.run(_main(sys.argv[1], sys.argv[2]))
     leave(0)

@@ -123,7 +123,7 @@ async def _start(client: Client, settings: Settings, pattern: Pattern, request: 
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             search_attributes=TypedSearchAttributes(attributes),
             static_summary=cell(request.subject, 200),
-            static_details=f"{request.subject}\n\nRepository: {request.repo} at {request.base}",
+            static_details=f"{request.details}\n\nRepository: {request.repo} at {request.base}",
         )
     except WorkflowAlreadyStartedError:
         return False

@@ -63,11 +63,11 @@ async def open_parts(settings: Settings, catalog: Catalog) -> AsyncIterator[Part
         sandbox = open_sandbox(found, insecure=settings.sandbox_insecure)
         objects = _open_objects(settings.objects_url)
         workspaces = Workspaces(settings.state_dir, sandbox)
-        activities = _activities(settings, client, objects, workspaces, sandbox, catalog=catalog)
+        activities = make_activities(settings, client, objects, workspaces, sandbox, catalog=catalog)
         yield Parts(activities, objects, workspaces, sandbox.level.value, _models())
 
 
-def _activities(
+def make_activities(
     settings: Settings,
     client: AsyncAnthropic,
     objects: Objects,
@@ -76,6 +76,7 @@ def _activities(
     *,
     catalog: Catalog,
 ) -> tuple[Callable[..., Any], ...]:
+    """All that a worker does, on what its parts share."""
     transcripts = Transcripts(objects, CACHE_BYTES // (settings.processes or 1))
     calls = Calls(objects, transcripts)
     tools = ToolActivities(calls, workspaces, sandbox, catalog.tools)

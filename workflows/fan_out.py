@@ -64,6 +64,11 @@ class FanOutInput(RunInput):
         """The task, or what its parts begin with."""
         return self.task or f"{len(self.tasks)} parts: " + "; ".join(map(first_line, self.tasks))
 
+    @property
+    def details(self) -> str:
+        """The task, or a list of its parts."""
+        return self.task or "\n".join(f"{n}. {task}" for n, task in enumerate(self.tasks, 1))
+
     def cast(self) -> tuple[tuple[Role, str], ...]:
         """Worker and resolver, and a splitter where there is something to split."""
         split = () if self.tasks else ((SPLITTER, self.splitter),)
@@ -138,5 +143,5 @@ class FanOut:
 
 def first_line(task: str) -> str:
     """What a part is called that was given as a task alone."""
-    line = task.strip().splitlines()[0]
+    line = task.strip().splitlines()[0].rstrip(".")
     return line if len(line) <= 72 else line[:71] + "…"

@@ -260,7 +260,12 @@ class RunInput(Value):
 
     @property
     def subject(self) -> str:
-        """What the run is about, for people."""
+        """What the run is about, in a line."""
+        return self.task
+
+    @property
+    def details(self) -> str:
+        """What the run is about, in full, as Markdown."""
         return self.task
 
 

@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.text import Text
 
 from cadre.simulator.sample import SAMPLE_CHECK, SAMPLE_TASK, make_sample
-from tests.e2e.harness import ROOT, Home
+from tests.e2e.harness import ROOT, SCENARIOS, Home, make_repo
+from tests.e2e.scenarios.shapes import CHECK, FILES, TASKS
 from tests.full.browser import Ui, browser, run_ids
 
 IMAGES = ROOT / "docs" / "images"
@@ -113,9 +114,25 @@ def pages(ui: Ui, ids: dict[str, str]) -> None:
         save_page(ui, name, 1080)
 
 
+def fan_out() -> None:
+    """The timeline of ten agents at once."""
+    with tempfile.TemporaryDirectory(prefix="cadre-") as directory:
+        home = Home(Path(directory))
+        repo = make_repo(home.root / "shapes", FILES)
+        tasks = [word for task in TASKS for word in ("--task", task)]
+        with home.up("--scenario", SCENARIOS / "shapes.py", "--latency", LATENCY) as services:
+            home.run("run", "fan-out", *tasks, "--repo", repo, "--check", CHECK, "--id", "shapes")
+            ids = asyncio.run(run_ids(services["address"], "shapes"))
+            with browser(services["ui_url"]) as ui:
+                ui.workflow("shapes", ids["shapes"], "timeline")
+                ui.sees("Timeline")
+                save_page(ui, "fan-out", 2300)
+
+
 def main() -> None:
     """Make all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
+    fan_out()
     with tempfile.TemporaryDirectory(prefix="cadre-") as directory:
         home = Home(Path(directory))
         repo = home.root / "bookings"
