@@ -1,7 +1,8 @@
 """Record the histories that the replay test reads: `.venv/bin/python -m tests.replay.record`.
 
-To be run when workflows change on purpose in a way that old histories cannot follow. A real run of
-the demo's scenario on a real server; only what names this machine is replaced.
+To be run when workflows change on purpose in a way that old histories cannot follow. Real runs of
+scenarios on a real server; only what names this machine is replaced. Of agents that are alike, one
+is kept.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from typing import Any
 from temporalio.client import Client
 
 from cadre.simulator.sample import SAMPLE_CHECK, SAMPLE_TASK, make_sample
-from tests.e2e.harness import Home
+from tests.e2e.harness import SCENARIOS, Home, make_repo, until
+from tests.e2e.scenarios import shapes
+from tests.e2e.test_sub_agents import FILES as LEAD_FILES
 
 HISTORIES = Path(__file__).parent / "histories"
-RUN = "replayed"
+RUN, FANNED, LED = "replayed", "fanned", "led"
+KEPT = (RUN, FANNED, f"{FANNED}/resolver.1", LED, f"{LED}/worker.1")
 
 
 def neutral(value: Any) -> Any:
@@ -42,18 +46,49 @@ async def fetch(address: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def main() -> None:
-    """Run the demo's job and write its histories."""
-    root = Path(tempfile.mkdtemp(prefix="cadre-replay-", dir="/tmp"))
+def pipeline(root: Path) -> dict[str, dict[str, Any]]:
+    """The demo's job, with two scouts."""
     home, repo = Home(root), root / "repo"
     make_sample(repo)
     with home.up("--simulate") as services:
         home.pipeline(repo, SAMPLE_TASK, "--check", SAMPLE_CHECK, "--scouts", "2", "--id", RUN)
-        histories = asyncio.run(fetch(services["address"]))
+        return asyncio.run(fetch(services["address"]))
+
+
+def fan_out(root: Path) -> dict[str, dict[str, Any]]:
+    """A task that is split, approved, and merged with a conflict."""
+    home, repo = Home(root), make_repo(root / "repo", shapes.FILES)
+    options = ("--repo", repo, "--check", shapes.CHECK, "--id", FANNED)
+    with home.up("--scenario", SCENARIOS / "shapes.py") as services:
+        home.run("run", "fan-out", "Add shapes and names", *options, "--detach")
+        until(lambda: home.run("approve", FANNED, "--by", "tester").returncode == 0, "a question")
+        home.run("watch", FANNED)
+        return asyncio.run(fetch(services["address"]))
+
+
+def sub_agents(root: Path) -> dict[str, dict[str, Any]]:
+    """An agent with two sub-agents that read and one that writes."""
+    home, repo = Home(root), make_repo(root / "repo", LEAD_FILES)
+    options = ("--repo", repo, "--agent", "lead", "--id", LED)
+    with home.up("--scenario", SCENARIOS / "lead.py") as services:
+        home.run("run", "one-shot", "Write what you see", *options)
+        return asyncio.run(fetch(services["address"]))
+
+
+def main() -> None:
+    """Make the runs and write their histories."""
+    root = Path(tempfile.mkdtemp(prefix="cadre-replay-", dir="/tmp"))
+    histories = {}
+    for number, made in enumerate((pipeline, fan_out, sub_agents)):
+        directory = root / str(number)
+        directory.mkdir()
+        histories |= made(directory)
     HISTORIES.mkdir(exist_ok=True)
     for old in HISTORIES.glob("*.json"):
         old.unlink()
     for workflow_id, history in histories.items():
+        if workflow_id not in KEPT and not workflow_id.startswith(f"{RUN}/"):
+            continue
         name = workflow_id.replace("/", "_")
         text = json.dumps(neutral(history), indent=1)
         (HISTORIES / f"{name}.json").write_text(text + "\n")

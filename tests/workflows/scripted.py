@@ -10,12 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from cadre.domain import workspaces as ws
@@ -119,6 +120,7 @@ class Script:
     closed: int = 0
     hold: asyncio.Event | None = None
     entered: asyncio.Event = field(default_factory=asyncio.Event)
+    interceptors: Sequence[Interceptor] = ()
 
     @activity.defn(name="model.call")
     async def model_call(self, call: ModelCall) -> ModelAnswer:
@@ -280,5 +282,8 @@ class Script:
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
             # A fault in a workflow ends its test instead of being tried again for ever.
             workflow_failure_exception_types=[Exception],
+            interceptors=self.interceptors,
+            # That an activity is cancelled is heard in answer to a heartbeat.
+            max_heartbeat_throttle_interval=timedelta(milliseconds=200),
         ):
             yield
