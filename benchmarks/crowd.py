@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,10 +43,13 @@ class Crowd:
         return MODEL_CALLS * self.latency
 
     @property
-    def runs(self) -> list[int]:
-        """How many agents each run has."""
-        full, rest = divmod(self.agents, AGENTS_OF_A_RUN)
-        return [AGENTS_OF_A_RUN] * full + [rest] * bool(rest)
+    def runs(self) -> list[range]:
+        """The agents of each run, by number."""
+        last = self.agents + 1
+        return [
+            range(first, min(first + AGENTS_OF_A_RUN, last))
+            for first in range(1, last, AGENTS_OF_A_RUN)
+        ]
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,10 @@ class Measured:
     cpu: dict[str, float]
 
 
+# A run's handle, and the workflow IDs of its agents.
+Started = tuple[WorkflowHandle[Any, Any], list[str]]
+
+
 async def measure(rig: Rig, kind: Kind, crowd: Crowd, repository: Repository) -> Measured:
     """Let a crowd do its work."""
     watched = {
@@ -77,9 +85,10 @@ async def measure(rig: Rig, kind: Kind, crowd: Crowd, repository: Repository) ->
         "simulator": (rig.simulator,),
     }
     before = _cpu(watched)
+    start = _start_floor if kind.own_queues else _start_cadre
     started = [
-        await _start(rig.client, kind, crowd, agents, repository, number)
-        for number, agents in enumerate(crowd.runs)
+        await start(rig.client, kind, [_task(kind, crowd, agent) for agent in agents], repository)
+        for agents in crowd.runs
     ]
     runs = [run for run, _ in started]
     for result in await asyncio.gather(*(run.result() for run in runs)):
@@ -97,39 +106,38 @@ async def measure(rig: Rig, kind: Kind, crowd: Crowd, repository: Repository) ->
     )
 
 
-async def _start(
-    client: Client,
-    kind: Kind,
-    crowd: Crowd,
-    agents: int,
-    repository: Repository,
-    number: int,
-) -> tuple[WorkflowHandle[Any, Any], list[str]]:
-    """Start a run; its handle, and the workflow IDs of its agents."""
-    run = f"{kind.name}-{uuid.uuid4().hex[:8]}"
-    tasks = [_task(kind, crowd, agent) for agent in range(1, agents + 1)]
-    given: object
-    if kind.own_queues:
-        ids = [f"{run}/{agent}" for agent in range(1, agents + 1)]
-        told = [_part(agent, said) for agent, said in zip(ids, tasks, strict=True)]
-        given = floor_types.Crowd(tasks=told, queues=list(kind.queues))
-        queue = kind.queues[number % len(kind.queues)]
-        return await client.start_workflow("floor-fan-out", given, id=run, task_queue=queue), ids
+async def _start_floor(client: Client, kind: Kind, tasks: list[str], _: Repository) -> Started:
+    run = _name(kind)
+    agents = [f"{run}/{number}" for number in range(1, len(tasks) + 1)]
+    told = [_part(agent, task) for agent, task in zip(agents, tasks, strict=True)]
+    crowd = floor_types.Crowd(tasks=told, queues=list(kind.queues))
+    handle = await client.start_workflow(
+        "floor-fan-out", crowd, id=run, task_queue=random.choice(kind.queues)
+    )
+    return handle, agents
+
+
+async def _start_cadre(
+    client: Client, kind: Kind, tasks: list[str], repository: Repository
+) -> Started:
     given = FanOutInput(
-        run=run,
+        run=_name(kind),
         tasks=tuple(tasks),
         repo=str(repository.path),
         base=repository.commit,
         check=CHECK if kind.name == "whole" else None,
-        max_agents=agents + 1,
-        at_once=agents,
+        max_agents=len(tasks),
+        at_once=len(tasks),
         max_cost_usd=NO_LIMIT_USD,
     )
-    ids = [f"{run}/worker.{agent}" for agent in range(1, agents + 1)]
     handle = await client.start_workflow(
-        "fan-out", given, id=run, task_queue=kind.name, result_type=RunResult
+        "fan-out", given, id=given.run, task_queue=kind.name, result_type=RunResult
     )
-    return handle, ids
+    return handle, [f"{given.run}/worker.{number}" for number in range(1, len(tasks) + 1)]
+
+
+def _name(kind: Kind) -> str:
+    return f"{kind.name}-{uuid.uuid4().hex[:8]}"
 
 
 def _task(kind: Kind, crowd: Crowd, agent: int) -> str:

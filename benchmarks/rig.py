@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import urllib.request
 from asyncio.subprocess import Process
@@ -26,7 +25,7 @@ from cadre.runtime.processes import (
     python_path,
     spawn,
 )
-from cadre.runtime.settings import Settings
+from cadre.runtime.settings import Settings, load_settings
 from cadre.storage.objects import Objects
 from workers.processes import SIMULATED_KEY, Simulation, start_simulator
 from workers.shares import share_of
@@ -53,11 +52,12 @@ class Kind:
 
     def settings(self, state: Path) -> list[Settings]:
         """Those of each process."""
-        whole = {"state_dir": state, "shutdown_seconds": 0, "processes": self.processes}
         queues = self.queues if self.own_queues else self.queues * self.processes
+        whole = load_settings(state_dir=state, shutdown_seconds=0, **self.limits)
+        shares = [share_of(whole, n, self.processes) for n in range(1, self.processes + 1)]
         return [
-            share_of(Settings(**whole, **self.limits, task_queue=queue), number, self.processes)
-            for number, queue in enumerate(queues, 1)
+            share.model_copy(update={"task_queue": queue})
+            for share, queue in zip(shares, queues, strict=True)
         ]
 
 
@@ -97,7 +97,9 @@ async def rig(state: Path, kinds: tuple[Kind, ...] = OF_ONE_PROCESS) -> AsyncIte
             started.append(simulator)
             workers: dict[str, tuple[int, ...]] = {}
             for kind in kinds:
-                starting = (_worker(kind.name, server.address, s, url) for s in kind.settings(state))
+                starting = (
+                    _worker(kind.name, server.address, s, url) for s in kind.settings(state)
+                )
                 processes = await asyncio.gather(*starting)
                 started += processes
                 workers[kind.name] = tuple(process.pid for process in processes)
@@ -105,15 +107,14 @@ async def rig(state: Path, kinds: tuple[Kind, ...] = OF_ONE_PROCESS) -> AsyncIte
             client = await Client.connect(server.address, data_converter=pydantic_data_converter)
             yield Rig(client, url, server.process.pid, simulator.pid, workers)
         finally:
-            await asyncio.gather(*(end(process, 5) for process in reversed(started)))
+            for process in reversed(started):
+                await end(process, 5)
 
 
 async def _worker(kind: str, address: str, settings: Settings, simulator_url: str) -> Process:
     environment = plain_environment() | python_path() | settings.as_environment()
     environment |= {"ANTHROPIC_BASE_URL": simulator_url, "ANTHROPIC_API_KEY": SIMULATED_KEY}
-    process = await spawn(
-        python_module("benchmarks.worker", kind, address), environment, pipe=True
-    )
+    process = await spawn(python_module("benchmarks.worker", kind, address), environment, pipe=True)
     if await first_line(process, START_SECONDS) != "ready":
         await end(process, 0)
         raise RuntimeError(f"a worker of {kind} does not start")

@@ -1,6 +1,6 @@
-"""A process of a benchmark's worker: `python -m benchmarks.worker KIND ADDRESS`, for a key of KINDS.
+"""A process of a benchmark's worker: `python -m benchmarks.worker KIND ADDRESS`.
 
-Its settings come from the environment. It works until SIGTERM; one line says that it polls.
+The kind is a key of KINDS. Its settings come from the environment. It works until SIGTERM; one line says that it polls.
 """
 
 from __future__ import annotations

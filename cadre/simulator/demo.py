@@ -1,11 +1,11 @@
-"""The demo's scenario: four scripted agents that decide by what they really read."""
+"""The demo's scenario: scripted agents that decide by what they really read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from cadre.simulator.conversation import Conversation
-from cadre.simulator.demo_building import build, review
+from cadre.simulator.demo_building import build, review, work
 from cadre.simulator.demo_looking import plan, scout
 from cadre.simulator.scenario import Answer, Say, answer
 
@@ -14,11 +14,12 @@ _ROLES: dict[str, Callable[[Conversation], Answer]] = {
     "planner": plan,
     "builder": build,
     "reviewer": review,
+    "worker": work,
 }
 
 
 class Demo:
-    """Scout, planner, builder and reviewer of the pipeline on the sample repository."""
+    """Scout, planner, builder, reviewer and worker on the sample repository."""
 
     def answer(self, conversation: Conversation) -> Answer:
         """The next answer of whichever agent asks."""

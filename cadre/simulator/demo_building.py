@@ -13,6 +13,7 @@ from cadre.simulator.demo_reading import (
     engine_passes,
     is_test,
     passed,
+    paths_in,
     tail,
 )
 from cadre.simulator.scenario import Answer, Report, Say, Think, Use, answer
@@ -48,6 +49,14 @@ def build(c: Conversation) -> Answer:
     return answer(Report(_build_report(c)))
 
 
+def work(c: Conversation) -> Answer:
+    """Look for what compares, then do as a builder does."""
+    if not c.results_of("Grep") and "Grep" in c.tools:
+        search = {"pattern": r"[<>]=", "glob": "*.py", "output_mode": "content", "-n": True}
+        return answer(Say("I look for what compares."), Use("Grep", search))
+    return build(c)
+
+
 def review(c: Conversation) -> Answer:
     """Read what was changed, run the check, judge both."""
     changed = _changed(c)
@@ -74,8 +83,13 @@ def _run_check(c: Conversation) -> Answer:
 
 
 def _planned(c: Conversation) -> list[str]:
+    """The files that the plan names, else those that a scout names, else what was found here."""
     steps = [step for report in c.reports for step in report.get("steps", [])]
-    return list(dict.fromkeys(str(path) for step in steps for path in step["files"]))[:MAX_FILES]
+    planned = [str(path) for step in steps for path in step["files"]]
+    seen = [str(file["path"]) for report in c.reports for file in report.get("files", [])]
+    found = [path for grep in c.results_of("Grep") for path in paths_in(c, grep.result)]
+    code = [path for path in seen or found if not is_test(path)]
+    return list(dict.fromkeys(planned or code))[:MAX_FILES]
 
 
 def _looked_again(c: Conversation) -> bool:
