@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
+from itertools import takewhile
 
 from temporalio import activity
 
 from activities.errors import cadre_errors
 from activities.transcripts import Transcripts
 from cadre.domain.budget import Spent
-from cadre.domain.turns import SettleTurn
-from cadre.llm.attempts import Attempts
+from cadre.domain.turns import ModelCall, SettleTurn
+from cadre.llm.attempts import Attempt, Attempts
 from cadre.llm.segment import Segment
 from cadre.storage import keys
 from cadre.storage.objects import Objects
+
+# Attempts are numbered without gaps, so they are read in windows that grow up to this.
+READS_AT_ONCE = 32
 
 
 class AttemptLog:
@@ -22,14 +27,32 @@ class AttemptLog:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
-    async def read(self, run: str, agent_id: str, turn: int) -> Attempts:
-        """What was written down; nothing where no attempt was made."""
-        data = await self._objects.get(keys.attempts(run, agent_id, turn))
-        return Attempts() if data is None else Attempts.model_validate_json(data)
+    async def read(self, call: ModelCall | SettleTurn) -> Attempts:
+        """What was written down, in order; nothing where no attempt was made."""
+        found: list[bytes] = []
+        width = 1
+        while True:
+            numbers = range(len(found) + 1, len(found) + 1 + width)
+            window = await asyncio.gather(*(self._objects.get(_key(call, n)) for n in numbers))
+            found += takewhile(lambda data: data is not None, window)  # type: ignore[arg-type]
+            if window[-1] is None:
+                attempts = tuple(map(Attempt.model_validate_json, found))
+                return Attempts(attempts=attempts, charged=call.charged)
+            width = min(2 * width, READS_AT_ONCE)
 
-    async def write(self, run: str, agent_id: str, turn: int, attempts: Attempts) -> None:
-        """Replace what was written down."""
-        await self._objects.put(keys.attempts(run, agent_id, turn), attempts.model_dump_json())
+    async def claim(self, call: ModelCall | SettleTurn, attempts: Attempts) -> bool:
+        """Write down the last of `attempts`; False where another one has its number already, so
+        that what it was reserved on is no longer true."""
+        last = attempts.attempts[-1]
+        return await self._objects.put_new(_key(call, last.number), last.model_dump_json())
+
+    async def write(self, call: ModelCall, attempt: Attempt) -> None:
+        """Replace what is known of an attempt; only the one who claimed it may."""
+        await self._objects.put(_key(call, attempt.number), attempt.model_dump_json())
+
+
+def _key(call: ModelCall | SettleTurn, number: int) -> str:
+    return keys.attempt(call.run, call.agent_id, call.turn, number)
 
 
 class SettleActivities:
@@ -42,8 +65,13 @@ class SettleActivities:
     @activity.defn(name="model.settle")
     @cadre_errors
     async def settle(self, turn: SettleTurn) -> Spent:
-        """What the attempts of a turn may have cost, and its answer, should one be stored."""
-        attempts = await self._log.read(turn.run, turn.agent_id, turn.turn)
+        """What the attempts of a turn may have cost, and its answer, should one be stored.
+
+        The turn is closed first: an attempt that was thought dead begins no other one.
+        """
+        attempts = await self._log.read(turn)
+        while not attempts.closed and not await self._log.claim(turn, attempts.close()):
+            attempts = await self._log.read(turn)
         segment = await self._transcripts.segment(turn.run, turn.agent_id, turn.turn)
         return spent(attempts, segment)
 
@@ -52,11 +80,10 @@ def spent(attempts: Attempts, segment: Segment | None) -> Spent:
     """The cost of a turn: its answer's own, and the worst case of each attempt that is lost."""
     lost = attempts.lost(segment.attempt if segment else None)
     lost_usd = sum((attempt.cost_usd for attempt in lost), Decimal(0))
-    if segment is None:
-        return Spent(cost_usd=lost_usd, lost_usd=lost_usd, lost_attempts=len(lost))
-    return Spent(
-        usage=segment.usage,
-        cost_usd=segment.cost_usd + lost_usd,
+    spent = Spent(
+        cost_usd=lost_usd,
         lost_usd=lost_usd,
+        lost_tokens=sum(attempt.tokens for attempt in lost),
         lost_attempts=len(lost),
     )
+    return spent + Spent(usage=segment.usage, cost_usd=segment.cost_usd) if segment else spent

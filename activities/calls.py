@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activities.asking import Asking
 from activities.transcripts import Transcripts
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.domain.render import cell
@@ -19,6 +20,7 @@ class Calls:
     def __init__(self, objects: Objects, transcripts: Transcripts) -> None:
         self._objects = objects
         self._transcripts = transcripts
+        self.asking = Asking(objects)
 
     async def given(self, call: ToolCall) -> tuple[object, str | None]:
         """The input that the model gave, or what is wrong with the call."""
@@ -56,6 +58,7 @@ class Calls:
             "content": output.content,
             "is_error": output.is_error,
             "denied": output.denied,
+            "decision": call.decision and call.decision.model_dump(mode="json"),
             "result": result.model_dump(mode="json"),
         }
         if await self._objects.put_new_json(_key(call), kept):

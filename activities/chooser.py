@@ -96,6 +96,7 @@ class Chooser:
             tools=tools,
             permissions=permissions,
             model=model,
+            fallback=self._fallback(definition, model),
             effort=effort,
             max_turns=definition.max_turns,
         )
@@ -135,6 +136,22 @@ class Chooser:
     def _model(self, role: Role, definition: AgentDefinition) -> Model:
         named = definition.model
         name = role.model if named is None or named in CALLERS_MODEL else named
+        return self._resolved(name, definition)
+
+    def _fallback(self, definition: AgentDefinition, model: Model) -> Model | None:
+        """The model for when the budget runs short; one that is no cheaper would be of no use."""
+        if definition.fallback_model is None:
+            return None
+        found = self._resolved(definition.fallback_model, definition)
+        if found.price.base.output < model.price.base.output:
+            return found
+        self.notes.append(
+            f"agent {definition.name}: fallbackModel {found.id} is left out: it is no cheaper than "
+            f"{model.id}"
+        )
+        return None
+
+    def _resolved(self, name: str, definition: AgentDefinition) -> Model:
         try:
             return resolve(name, overrides=self._prices)
         except CadreError as error:

@@ -18,7 +18,7 @@ from cadre.tools.definitions import RepositoryFiles
 BUILT_IN = ("scout", "worker")
 # Each is described to the model in every request.
 MAX_HELPERS = 20
-MAX_DESCRIPTION_CHARS = 300
+MAX_DESCRIPTION_CHARS = 150
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from anthropic import AsyncAnthropic
 from temporalio import activity
@@ -14,27 +13,19 @@ from activities.attempts import AttemptLog, spent
 from activities.errors import cadre_errors
 from activities.messages import load_frame, load_message
 from activities.model_heartbeat import showing
-from activities.transcripts import Conversation, Transcripts
+from activities.planning import Plan, Planner, Turn
+from activities.transcripts import Transcripts
 from cadre.domain.agents import TASK
-from cadre.domain.budget import MIN_OUTPUT_TOKENS, Bound, Reservation, reserve
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.domain.reports import REPORT_TYPES
-from cadre.domain.turns import (
-    Declined,
-    ModelAnswer,
-    ModelCall,
-    Outcome,
-    OutOfBudget,
-    Reported,
-    ToolUse,
-)
+from cadre.domain.turns import ModelAnswer, ModelCall, Outcome, Reported, ToolUse
+from cadre.domain.usage import Model
 from cadre.llm import faults
-from cadre.llm.attempts import Attempts, State
+from cadre.llm.attempts import Attempt, Attempts, State
 from cadre.llm.call import read_answer
 from cadre.llm.client import has_credentials, secrets_of
 from cadre.llm.outcomes import kept_content, outcome_of
-from cadre.llm.requests import make_request, prompt_bound
-from cadre.llm.segment import Block, Frame, Message, Segment
+from cadre.llm.segment import Block, Segment
 from cadre.llm.stream import Accumulator
 from cadre.storage import keys
 from cadre.storage.objects import Objects
@@ -43,15 +34,6 @@ from cadre.tools.task import only_reads
 
 PREVIEW_CHARS = 200
 TITLE_CHARS = 80
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """All that the request of a turn is made of: what was said before, and what is new."""
-
-    before: Conversation
-    frame: Frame
-    message: Message | None
 
 
 class ModelActivities:
@@ -72,6 +54,7 @@ class ModelActivities:
         self._client = client
         self._objects = objects
         self._log = AttemptLog(objects)
+        self._planner = Planner(client)
         self._transcripts = transcripts or Transcripts(objects)
         self._tools = tools or Toolbox()
         self._jitter = jitter
@@ -83,39 +66,60 @@ class ModelActivities:
         """One turn's answer. What was answered before is returned again, unpaid."""
         accumulator = Accumulator()
         async with showing(call.turn, accumulator):
-            attempts = await self._log.read(call.run, call.agent_id, call.turn)
-            segment = await self._transcripts.segment(call.run, call.agent_id, call.turn)
+            segment = await self._segment(call)
             if segment is None:
                 turn = await self._turn(call)
-                reserved = _reserve(call, turn, attempts)
-                if not isinstance(reserved, Reservation):
-                    return _answer(reserved, attempts)
-                attempts = attempts.begin(reserved)
-                segment = await self._attempt(call, turn, attempts, accumulator)
-            if len(attempts.attempts) > 1:  # what became of the others may be known by now
-                attempts = await self._log.read(call.run, call.agent_id, call.turn)
-            return await self._conclude(call, segment, attempts)
+                begun = await self._begin(call, turn)
+                if isinstance(begun, ModelAnswer):
+                    return begun
+                plan, attempt = begun
+                segment = await self._segment(call)
+                if segment is None:
+                    segment = await self._attempt(call, turn, plan.model, attempt, accumulator)
+                else:  # somebody else was quicker
+                    await self._log.write(call, attempt.ended(State.REFUSED))
+            # Read after the answer is stored: whoever begins an attempt later sees the answer.
+            return await self._conclude(call, segment, await self._log.read(call))
 
-    async def _turn(self, call: ModelCall) -> _Turn:
-        before = await self._transcripts.conversation(call.run, call.agent_id, call.turn - 1)
-        frame = before.frame or await load_frame(self._objects, call, self._tools)
-        return _Turn(before, frame, await load_message(self._objects, call, before.last))
+    async def _segment(self, call: ModelCall) -> Segment | None:
+        return await self._transcripts.segment(call.run, call.agent_id, call.turn)
 
-    async def _attempt(
-        self, call: ModelCall, turn: _Turn, attempts: Attempts, accumulator: Accumulator
-    ) -> Segment:
-        """Make the last of `attempts`, which is written down before its request goes out."""
+    async def _begin(self, call: ModelCall, turn: Turn) -> tuple[Plan, Attempt] | ModelAnswer:
+        """Plan an attempt and write it down, or the answer that none can be made."""
         if not has_credentials(self._client):
             raise faults.no_credentials()
-        attempt, model = attempts.attempts[-1], call.agent.model
-        new = [turn.message] if turn.message else []
-        request = make_request(model, turn.frame, [*turn.before.messages, *new], attempt.max_tokens)
-        await self._log.write(call.run, call.agent_id, call.turn, attempts)
+        while True:
+            attempts = await self._log.read(call)
+            if attempts.closed:
+                where = f"turn {call.turn} of {call.run}/{call.agent_id}"
+                raise CadreError(ErrorKind.WRONG_INPUT, f"{where} has been settled")
+            plan = await self._planner.plan(call, turn, attempts.left(call.allowance))
+            if not isinstance(plan, Plan):
+                return _answer(plan, attempts)
+            attempts = attempts.begin(plan.reserved)
+            if await self._log.claim(call, attempts):
+                return plan, attempts.attempts[-1]
+
+    async def _turn(self, call: ModelCall) -> Turn:
+        before = await self._transcripts.conversation(call.run, call.agent_id, call.turn - 1)
+        frame = before.frame or await load_frame(self._objects, call, self._tools)
+        return Turn(before, frame, await load_message(self._objects, call, before.last))
+
+    async def _attempt(
+        self,
+        call: ModelCall,
+        turn: Turn,
+        model: Model,
+        attempt: Attempt,
+        accumulator: Accumulator,
+    ) -> Segment:
+        """Make an attempt, which is written down already."""
+        request = turn.request(model, call.agent.model, attempt.max_tokens)
         started = time.monotonic()
         try:
             answer = await read_answer(self._client, request, accumulator)
         except faults.CALL_ERRORS as error:
-            raise await self._failed(call, attempt.number, error) from None
+            raise await self._failed(call, attempt, error) from None
         segment = Segment(
             user=turn.message,
             assistant=kept_content(answer),
@@ -127,19 +131,19 @@ class ModelActivities:
             attempt=attempt.number,
             seconds=round(time.monotonic() - started, 3),
             model=answer.model,
+            asked=model.id,
             frame=None if turn.before.frame else turn.frame,
         )
         return await self._transcripts.store(call.run, call.agent_id, turn.before, segment)
 
-    async def _failed(self, call: ModelCall, number: int, error: Exception) -> CadreError:
+    async def _failed(self, call: ModelCall, attempt: Attempt, error: Exception) -> CadreError:
         """Write down what is known of the failed attempt; the failure to raise."""
         fault = faults.classify(error, self._clock())
-        attempts = await self._log.read(call.run, call.agent_id, call.turn)
         if fault.unbilled:
-            attempts = attempts.end(number, State.REFUSED)
+            await self._log.write(call, attempt.ended(State.REFUSED))
         elif fault.kind is ErrorKind.MODEL_FAULT:
-            attempts = attempts.end(number, State.MALFORMED)
-        await self._log.write(call.run, call.agent_id, call.turn, attempts)
+            await self._log.write(call, attempt.ended(State.MALFORMED))
+        attempts = await self._log.read(call)
         return fault.error(
             activity.info().attempt, attempts.malformed, self._jitter, secrets_of(self._client)
         )
@@ -169,26 +173,17 @@ class ModelActivities:
         return ToolUse(id=block["id"], name=name, title=title[:TITLE_CHARS], read_only=read_only)
 
 
-def _reserve(
-    call: ModelCall, turn: _Turn, attempts: Attempts
-) -> Reservation | OutOfBudget | Declined:
-    """The worst case of one more attempt, or why none is made."""
-    last, model = turn.before.last, call.agent.model
-    if last and last.usage.total_tokens + MIN_OUTPUT_TOKENS > model.context_window:
-        return Declined(why="context_window", detail="the model's context window is full")
-    prompt = prompt_bound(turn.frame, last, turn.message, model)
-    reserved = reserve(model, prompt, call.max_tokens, attempts.left(call.allowance))
-    return OutOfBudget(bound=reserved) if isinstance(reserved, Bound) else reserved
-
-
 def _answer(outcome: Outcome, attempts: Attempts, segment: Segment | None = None) -> ModelAnswer:
     cost = spent(attempts, segment)
     return ModelAnswer(
         outcome=outcome,
         preview=" ".join(segment.visible_text.split())[:PREVIEW_CHARS] if segment else "",
+        model=segment.asked if segment else "",
         usage=cost.usage,
         cost_usd=cost.cost_usd,
         lost_usd=cost.lost_usd,
+        lost_tokens=cost.lost_tokens,
+        attempts=len(attempts.attempts),
         lost_attempts=cost.lost_attempts,
         seconds=segment.seconds if segment else 0.0,
     )

@@ -18,7 +18,8 @@ QUIET_BEAT_SECONDS = 2.0
 
 @contextlib.asynccontextmanager
 async def showing(turn: int, accumulator: Accumulator) -> AsyncIterator[None]:
-    """Beat until the block is left; details are `turn`, `text` (at most 2 KB) and `output_chars`.
+    """Beat until the block is left; details are `turn`, `attempt`, `text` (at most 2 KB) and
+    `output_chars`.
 
     A timer beats, not the stream, so that a model that thinks in silence looks alive too.
     """
@@ -32,11 +33,12 @@ async def showing(turn: int, accumulator: Accumulator) -> AsyncIterator[None]:
 
 
 async def _beat(turn: int, accumulator: Accumulator) -> None:
-    shown, at = -1, 0.0
+    shown, at, attempt = -1, 0.0, activity.info().attempt
     while True:
         await asyncio.sleep(BEAT_SECONDS)  # first: that it started is a sign of life
         chars, now = accumulator.output_chars, time.monotonic()
         if chars != shown or now - at >= QUIET_BEAT_SECONDS:
             tail = accumulator.tail.encode(errors="replace")[-TAIL_CHARS:].decode(errors="ignore")
-            activity.heartbeat({"turn": turn, "text": tail, "output_chars": chars})
+            beat = {"turn": turn, "attempt": attempt, "text": tail, "output_chars": chars}
+            activity.heartbeat(beat)
             shown, at = chars, now

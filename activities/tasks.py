@@ -8,13 +8,12 @@ from temporalio import activity
 from activities.calls import Calls
 from activities.errors import cadre_errors
 from activities.heartbeat import beating
-from activities.tools import not_allowed
+from activities.tools import waits
 from cadre.domain.agents import TASK, Agent
 from cadre.domain.delegation import Delegated, Delegation, Refused, Wanted
-from cadre.domain.permissions import Outcome
 from cadre.domain.rules import Request
 from cadre.domain.runs import AgentState
-from cadre.domain.turns import ToolCall, ToolResult
+from cadre.domain.turns import ToolAsks, ToolCall, ToolResult
 from cadre.storage import keys
 from cadre.storage.objects import Objects
 from cadre.tools.registry import ToolOutput
@@ -26,6 +25,7 @@ class TaskActivities:
 
     def __init__(self, objects: Objects, calls: Calls) -> None:
         self._objects = objects
+        self._asking = calls.asking
         self._calls = calls
 
     @activity.defn(name="task.read")
@@ -34,19 +34,21 @@ class TaskActivities:
         """The agent and the task that are asked for; else the call's result, which says why not."""
         async with beating():
             found = await self._wanted(call)
+            if isinstance(found, ToolAsks):
+                return Delegation(outcome=Refused(result=waits(call, found)))
             if isinstance(found, ToolOutput):
                 kept = await self._calls.keep(call, found, call.snapshot, 0)
                 return Delegation(outcome=Refused(result=kept))
             return Delegation(outcome=found)
 
-    async def _wanted(self, call: ToolCall) -> Wanted | ToolOutput:
+    async def _wanted(self, call: ToolCall) -> Wanted | ToolOutput | ToolAsks:
         given, problem = await self._calls.given(call)
         if problem is not None:
             return _invalid(problem)
         asked_for = given.get("subagent_type") if isinstance(given, dict) else ""
         decision = call.permissions.decide(Request(call.use.name, agent=str(asked_for)))
-        if decision.outcome is not Outcome.ALLOW:
-            return not_allowed(decision)
+        if (against := await self._asking.against(call, given, decision)) is not None:
+            return against
         try:
             asked = TaskInput.model_validate(given)
         except ValidationError as error:
@@ -68,7 +70,8 @@ class TaskActivities:
                 output = ToolOutput(str((ended.report or {}).get("answer", "")))
             else:
                 left = " What it changed is in the workspace." if _changed(delegated) else ""
-                output = ToolOutput(f"No answer: {delegated.words}.{left}", is_error=True)
+                said = f" It said last: {ended.said}" if ended.said else ""
+                output = ToolOutput(f"No answer: {delegated.words}.{left}{said}", is_error=True)
             return await self._calls.keep(call, output, ended.snapshot, 0)
 
 

@@ -10,10 +10,9 @@ from temporalio import activity
 from activities.calls import Calls
 from activities.errors import cadre_errors
 from activities.heartbeat import beating
-from cadre.domain.permissions import Decision, Outcome
 from cadre.domain.render import cell
 from cadre.domain.rules import Request
-from cadre.domain.turns import ToolCall, ToolResult
+from cadre.domain.turns import ToolAsks, ToolCall, ToolResult
 from cadre.tools import hooks
 from cadre.tools.registry import Toolbox, ToolContext, ToolOutput
 from cadre.tools.sandbox import Sandbox
@@ -40,6 +39,7 @@ class ToolActivities:
         tools: Toolbox | None = None,
     ) -> None:
         self._calls = calls
+        self._asking = calls.asking
         self._workspaces = workspaces
         self._sandbox = sandbox
         self._tools = tools or Toolbox()
@@ -57,10 +57,12 @@ class ToolActivities:
         started = time.monotonic()
         async with beating():
             ran = await self._ran(call)
+            if isinstance(ran, ToolAsks):
+                return waits(call, ran)
             seconds = time.monotonic() - started
             return await self._calls.keep(call, ran.output, ran.snapshot, seconds)
 
-    async def _ran(self, call: ToolCall) -> Ran:
+    async def _ran(self, call: ToolCall) -> Ran | ToolAsks:
         given, problem = await self._calls.given(call)
         if problem is not None:
             return Ran(ToolOutput(problem, is_error=True, invalid=True), call.snapshot)
@@ -68,9 +70,11 @@ class ToolActivities:
         if call.permissions.bind:
             view = await self._workspaces.view(call.workspace, call.snapshot)
             request = request_of(call.use.name, given, view.path, self._sandbox.path(view.path))
-        decision = call.permissions.decide(request)
-        if decision.outcome is not Outcome.ALLOW:
-            return Ran(not_allowed(decision), call.snapshot)
+        against = await self._asking.against(call, given, call.permissions.decide(request))
+        if isinstance(against, ToolAsks):
+            return against
+        if against is not None:
+            return Ran(against, call.snapshot)
         if call.use.read_only:
             view = await self._workspaces.view(call.workspace, call.snapshot)
             return Ran(await self._run_tool(call, given, request, view), call.snapshot)
@@ -123,22 +127,26 @@ class ToolActivities:
         if tree == call.snapshot or not call.permissions.guards_files:
             return None
 
+        approved = call.decision is not None and call.decision.approved
+
         def forbids(path: str) -> str | None:
-            why = call.permissions.forbids_change(path)
+            why = call.permissions.forbids_change(path, approved=approved)
             return None if why is None else f"Denied: {cell(path, 200)} was changed, but {why}."
 
         return await self._workspaces.find_changed(call.workspace, call.snapshot, tree, forbids)
 
 
-def not_allowed(decision: Decision) -> ToolOutput:
-    """What the model is told of a call that was not run.
-
-    ASK is where a person comes in: until somebody can be asked, it is a denial that says so.
-    """
-    text = f"Denied: {decision.why}. Nothing was run."
-    if decision.outcome is Outcome.ASK:
-        text = f"Denied: {decision.why}; nobody can be asked here. Nothing was run."
-    return ToolOutput(text, is_error=True, denied=True)
+def waits(call: ToolCall, asks: ToolAsks) -> ToolResult:
+    """A call that did nothing yet, since a person has to be asked. It is not kept: the next
+    attempt has their decision."""
+    return ToolResult(
+        use_id=call.use.id,
+        is_error=False,
+        preview=cell(f"waits for a person: {asks.why}", 200),
+        snapshot=call.snapshot,
+        seconds=0.0,
+        asks=asks,
+    )
 
 
 def undone(why: str, output: ToolOutput, *, denied: bool = False) -> ToolOutput:

@@ -20,22 +20,26 @@ _READS_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Conversation:
-    """The first `turns` turns of an agent; `size` is their length in the store, in bytes."""
+    """The first `turns` turns of an agent; `size` is their length in the store, in bytes, and
+    `foreign` the number of messages until another model went on with it, 0 where none did."""
 
     turns: int = 0
     frame: Frame | None = None
     messages: tuple[Message, ...] = ()
     last: Segment | None = None
     size: int = 0
+    foreign: int = 0
 
     def then(self, segment: Segment, size: int) -> Conversation:
         """With one more turn."""
+        changed = self.last is not None and self.last.asked not in ("", segment.asked)
         return Conversation(
             turns=self.turns + 1,
             frame=self.frame or segment.frame,
             messages=(*self.messages, *segment.messages),
             last=segment,
             size=self.size + size,
+            foreign=len(self.messages) if changed else self.foreign,
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,13 +85,15 @@ async def measure(rig: Rig, kind: Kind, crowd: Crowd, repository: Repository) ->
     }
     before = _cpu(watched)
     start = _start_floor if kind.own_queues else _start_cadre
-    started = [
-        await start(rig.client, kind, [_task(kind, crowd, agent) for agent in agents], repository)
-        for agents in crowd.runs
-    ]
+    started = []
+    for number, members in enumerate(crowd.runs):
+        tasks = [_task(kind, crowd, agent) for agent in members]
+        queue = kind.queues[number % len(kind.queues)]
+        started.append(await start(rig.client, kind, queue, tasks, repository))
     runs = [run for run, _ in started]
-    for result in await asyncio.gather(*(run.result() for run in runs)):
-        _check(kind, result)
+    results = await asyncio.gather(*(run.result() for run in runs))
+    for result, (_, agents) in zip(results, started, strict=True):
+        _check(result, len(agents))
     cpu = {name: used - before[name] for name, used in _cpu(watched).items()}
     spans = await _spans(rig.client, [run.id for run in runs])
     work = await _spans(rig.client, [agent for _, agents in started for agent in agents])
@@ -106,19 +107,19 @@ async def measure(rig: Rig, kind: Kind, crowd: Crowd, repository: Repository) ->
     )
 
 
-async def _start_floor(client: Client, kind: Kind, tasks: list[str], _: Repository) -> Started:
+async def _start_floor(
+    client: Client, kind: Kind, queue: str, tasks: list[str], _: Repository
+) -> Started:
     run = _name(kind)
     agents = [f"{run}/{number}" for number in range(1, len(tasks) + 1)]
     told = [_part(agent, task) for agent, task in zip(agents, tasks, strict=True)]
     crowd = floor_types.Crowd(tasks=told, queues=list(kind.queues))
-    handle = await client.start_workflow(
-        "floor-fan-out", crowd, id=run, task_queue=random.choice(kind.queues)
-    )
+    handle = await client.start_workflow("floor-fan-out", crowd, id=run, task_queue=queue)
     return handle, agents
 
 
 async def _start_cadre(
-    client: Client, kind: Kind, tasks: list[str], repository: Repository
+    client: Client, kind: Kind, queue: str, tasks: list[str], repository: Repository
 ) -> Started:
     given = FanOutInput(
         run=_name(kind),
@@ -131,7 +132,7 @@ async def _start_cadre(
         max_cost_usd=NO_LIMIT_USD,
     )
     handle = await client.start_workflow(
-        "fan-out", given, id=given.run, task_queue=kind.name, result_type=RunResult
+        "fan-out", given, id=given.run, task_queue=queue, result_type=RunResult
     )
     return handle, [f"{given.run}/worker.{number}" for number in range(1, len(tasks) + 1)]
 
@@ -153,9 +154,15 @@ def _part(agent: str, said: str) -> floor_types.Task:
     return floor_types.Task(agent=agent, task=briefs.part_task(part, "", None))
 
 
-def _check(kind: Kind, result: object) -> None:
-    if isinstance(result, RunResult) and result.status is not RunStatus.APPROVED:
-        raise RuntimeError(f"a run of {kind.name} is {result.status}: {result.summary}")
+def _check(result: object, agents: int) -> None:
+    """Refuse to measure what is not the work that was asked for."""
+    if not isinstance(result, RunResult):
+        return
+    turns = [line.turns for line in result.agents]
+    if result.status is not RunStatus.APPROVED or turns != [MODEL_CALLS] * agents:
+        raise RuntimeError(f"{result.run} is {result.status}: {result.summary}; turns: {turns}")
+    if result.delivery is not None and result.delivery.stat.files != agents:
+        raise RuntimeError(f"{result.run} delivers {result.delivery.stat.files} files")
 
 
 def _cpu(watched: dict[str, tuple[int, ...]]) -> dict[str, float]:

@@ -46,8 +46,6 @@ from cadre.runtime.processors import usable_processors
 from workers.processes import SIMULATED_KEY
 
 FILES = 100
-# As many as agents, so that none waits for its turn; commands in the sandbox keep their default.
-MODEL_CALLS_AT_ONCE, TOOL_CALLS_AT_ONCE = 256, 64
 NAMES = {"floor-of-workers": "floor", "cadre": "Cadre", "whole": "Cadre whole"}
 HEAD = (
     f"{'agents':>6}{'latency':>9}  {'':<12}{'work, s':>8}{'ideal':>7}{'floor':>7}"
@@ -123,10 +121,14 @@ def make_repository(path: Path) -> Repository:
     return Repository(path, str(repository.create_commit("HEAD", who, who, "First", tree, [])))
 
 
-def kinds(processes: int) -> tuple[Kind, ...]:
-    """The floor, Cadre without workspaces and tools, and Cadre."""
-    calls = {"max_model_calls": MODEL_CALLS_AT_ONCE}
-    both = {**calls, "max_tool_calls": TOOL_CALLS_AT_ONCE}
+def kinds(processes: int, agents: int) -> tuple[Kind, ...]:
+    """The floor, Cadre without workspaces and tools, and Cadre.
+
+    No agent waits for its turn, even if one process has them all; but commands in the sandbox do,
+    as they would anywhere.
+    """
+    calls = {"max_model_calls": agents * processes}
+    both = {**calls, "max_tool_calls": agents * processes}
     return (
         Kind("floor-of-workers", processes, both, own_queues=True),
         Kind("cadre", processes, both),
@@ -136,7 +138,7 @@ def kinds(processes: int) -> tuple[Kind, ...]:
 
 async def _measure(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
     crowds = [Crowd(agents, latency) for latency in options.latency for agents in options.agents]
-    compared = kinds(options.processes)
+    compared = kinds(options.processes, max(options.agents))
     repository = make_repository(directory / "repository")
     rows = []
     async with rig(directory / "state", compared) as running:

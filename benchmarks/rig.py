@@ -97,12 +97,9 @@ async def rig(state: Path, kinds: tuple[Kind, ...] = OF_ONE_PROCESS) -> AsyncIte
             started.append(simulator)
             workers: dict[str, tuple[int, ...]] = {}
             for kind in kinds:
-                starting = (
-                    _worker(kind.name, server.address, s, url) for s in kind.settings(state)
-                )
-                processes = await asyncio.gather(*starting)
-                started += processes
-                workers[kind.name] = tuple(process.pid for process in processes)
+                for share in kind.settings(state):
+                    started.append(await _worker(kind.name, server.address, share, url))
+                    workers[kind.name] = (*workers.get(kind.name, ()), started[-1].pid)
             await subject.store_definition(Objects.open(settings.objects_url))
             client = await Client.connect(server.address, data_converter=pydantic_data_converter)
             yield Rig(client, url, server.process.pid, simulator.pid, workers)

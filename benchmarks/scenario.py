@@ -11,10 +11,8 @@ _TASK = re.compile(
     r"Read (?P<file>\S+) (?P<times>\d+) times(?:, then write (?P<written>\S+))?\."
     r"(?: Each answer takes (?P<latency>[\d.]+) s\.)?"
 )
-REPORTS = {
-    "scout": {"summary": "Read.", "facts": [], "files": [], "risks": []},
-    "worker": {"summary": "Read.", "subject": "Read", "verified": [], "open_points": []},
-}
+SCOUTED = {"summary": "Read.", "facts": [], "files": [], "risks": []}
+WORKED = {"summary": "Read.", "subject": "Read", "verified": [], "open_points": []}
 
 
 def task(file: str, times: int, *, written: str = "", latency: float | None = None) -> str:
@@ -39,7 +37,8 @@ class Reading:
         if asked["written"] and conversation.turn == int(asked["times"]) + 1:
             given = {"file_path": asked["written"], "content": "Written.\n"}
             return answer(Use("Write", given), latency=latency)
-        return answer(Report(REPORTS[conversation.role]), latency=latency)
+        report = WORKED if conversation.role == "worker" else SCOUTED
+        return answer(Report(report), latency=latency)
 
 
 scenario = Reading()

@@ -1,6 +1,7 @@
 """A process of a benchmark's worker: `python -m benchmarks.worker KIND ADDRESS`.
 
-The kind is a key of KINDS. Its settings come from the environment. It works until SIGTERM; one line says that it polls.
+The kind is a key of KINDS. Its settings come from the environment. It works until SIGTERM; one line
+says that it polls.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from cadre.runtime.settings import Settings, load_settings
 from cadre.storage.objects import Objects
 from cadre.tools.catalog import Catalog
 from workers.parts import Parts, make_activities, open_parts
-from workers.worker import CACHED_WORKFLOWS, OTHER_ACTIVITIES, PASSED_THROUGH, make_worker
+from workers.worker import OTHER_ACTIVITIES, PASSED_THROUGH, make_worker
 from workers.workflow_runner import sandboxed
 
 
@@ -48,7 +49,7 @@ async def floor(
         workflows=[Floor, FloorFanOut],
         activities=[activities.model, activities.tool],
         workflow_runner=sandboxed(restrictions, client.data_converter),
-        max_cached_workflows=CACHED_WORKFLOWS // (settings.processes or 1),
+        max_cached_workflows=settings.max_cached_workflows // (settings.processes or 1),
         max_concurrent_activities=(
             settings.max_model_calls + settings.max_tool_calls + OTHER_ACTIVITIES
         ),

@@ -34,6 +34,7 @@ from cadre.tools.definitions import choose, read_repository
 from cadre.tools.project_settings import check_rules
 from starters.find import PATTERN, Found, find
 from starters.options import filled
+from starters.questions import user_name
 from starters.repository import checked_repository
 from workflows.registry import Pattern
 
@@ -63,7 +64,8 @@ def checked(pattern: Pattern, values: dict[str, Any], catalog: Catalog) -> RunIn
     """A pattern's input, checked as far as this machine can; `catalog` has the tools and agents
     that there are. Raises CadreError(WRONG_INPUT)."""
     run = values["run"] or new_id(pattern.name)
-    request = filled(pattern.input, {**values, "run": run})
+    who = values.get("requested_by") or user_name()
+    request = filled(pattern.input, {**values, "run": run, "requested_by": who})
     if not request.subject.strip():
         raise CadreError(ErrorKind.WRONG_INPUT, "task: it is empty; say what shall be done")
     tools = catalog.tools.names

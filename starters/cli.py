@@ -22,9 +22,12 @@ COMMANDS = {
     "list": ("List the runs.", "starters.list", "app"),
     "show": ("Show a run: its agents, its result.", "starters.show", "app"),
     "watch": ("Watch a run until it ends.", "starters.watch", "app"),
+    "approvals": ("List what waits for a decision.", "starters.approvals", "app"),
     "approve": ("Approve what a run waits for.", "starters.decide", "approve"),
     "reject": ("Reject what a run waits for.", "starters.decide", "reject"),
+    "edited": ("Have what you changed looked at again.", "starters.decide", "edited"),
     "cancel": ("Cancel a run; what there is stays on its branch.", "starters.cancel", "app"),
+    "cost": ("Say what a run, or all runs of a time, cost.", "starters.cost", "app"),
     "logs": ("Print what happened in a run.", "starters.logs", "app"),
 }
 

@@ -1,83 +1,150 @@
-"""`cadre approve RUN` and `cadre reject RUN`: a person's word on what a run waits for."""
+"""`cadre approve RUN`, `cadre reject RUN`, `cadre edited RUN`: a person's word on what waits."""
 
 from __future__ import annotations
 
 import asyncio
-import getpass
-from typing import TYPE_CHECKING, Annotated
+import time
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from cadre.domain.decisions import Choice, Decision
 from cadre.domain.errors import CadreError, ErrorKind
-from starters.console import run_async, say
+from starters.console import clean, run_async, say
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from cadre.domain.decisions import Question
+    from cadre.runtime.settings import Settings
+    from starters.questions import Waiting
+
+TOKEN_SECONDS = 600
+
+
+class Said(NamedTuple):
+    """Who decides, why, and what proves it; each may be empty."""
+
+    by: str = ""
+    reason: str = ""
+    token: str = ""
+
+
+NOTHING = Said()
 
 Run = Annotated[str, typer.Argument(help="The run's ID.", show_default=False)]
+Which = Annotated[
+    str, typer.Argument(metavar="[ID]", help="Which question.", show_default="the only one")
+]
 By = Annotated[str, typer.Option("--by", help="Who decides.", show_default="your user name")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.", show_default=False)]
+Token = Annotated[
+    str,
+    typer.Option(
+        "--token", help="Proof of who decides.", show_default="made with CADRE_DECISION_KEY"
+    ),
+]
+Print = Annotated[
+    bool, typer.Option("--print", help="Decide nothing: print the JSON for the Temporal UI's form.")
+]
 
 
-def approve(run: Run, by: By = "", reason: Reason = "") -> None:
-    """Approve what a run waits for."""
-    run_async(_decide(run, approved=True, by=by, reason=reason))
+def approve(
+    run: Run,
+    which: Which = "",
+    *,
+    by: By = "",
+    reason: Reason = "",
+    token: Token = "",
+    only_print: Print = False,
+) -> None:
+    """Approve what a run or one of its agents waits for."""
+    said = Said(by, reason, token)
+    run_async(_decide(Choice.APPROVE, run, which, said, only_print=only_print))
 
 
-def reject(run: Run, by: By = "", reason: Reason = "") -> None:
-    """Reject what a run waits for."""
-    run_async(_decide(run, approved=False, by=by, reason=reason))
+def reject(
+    run: Run,
+    which: Which = "",
+    *,
+    by: By = "",
+    reason: Reason = "",
+    token: Token = "",
+    only_print: Print = False,
+) -> None:
+    """Reject what a run or one of its agents waits for."""
+    said = Said(by, reason, token)
+    run_async(_decide(Choice.REJECT, run, which, said, only_print=only_print))
 
 
-async def _decide(run: str, *, approved: bool, by: str, reason: str) -> None:
+def edited(
+    run: Run,
+    which: Which = "",
+    *,
+    by: By = "",
+    reason: Reason = "",
+    token: Token = "",
+    only_print: Print = False,
+) -> None:
+    """Say that you changed the result yourself, so that it is looked at again."""
+    said = Said(by, reason, token)
+    run_async(_decide(Choice.EDIT, run, which, said, only_print=only_print))
+
+
+async def _decide(verdict: Choice, run: str, which: str, said: Said, *, only_print: bool) -> None:
     from cadre.runtime.client import connect  # noqa: PLC0415
     from cadre.runtime.settings import load_settings  # noqa: PLC0415
     from starters.find import the_run  # noqa: PLC0415
+    from starters.questions import picked, tell, waiting_in  # noqa: PLC0415
 
-    client = await connect(load_settings())
+    settings = load_settings()
+    client = await connect(settings)
     found = await the_run(client, run)
-    asked = await questions(client, run) if found.open else []
+    asked = await waiting_in(client, run) if found.open else []
     if not asked:
-        raise CadreError(
-            ErrorKind.WRONG_INPUT, f"{run} waits for no decision: it is {found.status}"
-        )
-    say(await decide(client, run, asked[0], approved=approved, by=by, reason=reason))
+        none = f"{run} waits for no decision: it is {found.status}"
+        raise CadreError(ErrorKind.WRONG_INPUT, none)
+    waiting = picked(run, asked, which)
+    decision = decision_on(settings, waiting, verdict, said)
+    if only_print:
+        say(decision.model_dump_json(exclude_defaults=True))
+        return
+    decided = await tell(client, waiting, decision)
+    say(f"{run}: {waiting.name} {decided.words}")
 
 
-async def questions(client: Client, run: str) -> list[Question]:
-    """What a run waits for."""
-    from cadre.domain.decisions import Question  # noqa: PLC0415
+def decision_on(
+    settings: Settings, waiting: Waiting, verdict: Choice, said: Said = NOTHING
+) -> Decision:
+    """A decision on exactly what is asked, signed where there is a key."""
+    from cadre.domain import tokens  # noqa: PLC0415
+    from starters.options import filled  # noqa: PLC0415
+    from starters.questions import user_name  # noqa: PLC0415
 
-    handle = client.get_workflow_handle(run)
-    found: list[Question] = await handle.query("questions", result_type=list[Question])
-    return found
+    given = {
+        "id": waiting.question.id,
+        "verdict": verdict,
+        "by": said.by or user_name(),
+        "reason": said.reason,
+        "subject_sha256": waiting.question.subject_sha256,
+        "token": said.token,
+    }
+    decision = filled(Decision, given)
+    if settings.decision_key is None or said.token:
+        return decision
+    expiry = int(time.time()) + TOKEN_SECONDS
+    made = tokens.token(settings.decision_key, waiting.workflow, decision, expiry)
+    return decision.model_copy(update={"token": made})
 
 
 async def ask_here(client: Client, run: str) -> None:
-    """Ask the person at this terminal what the run waits for, if it still does."""
-    for question in await questions(client, run):
-        say(question.text)
-        approved = await asyncio.to_thread(typer.confirm, "Go ahead?")
-        say(await decide(client, run, question, approved=approved))
+    """Ask the person at this terminal what the run itself waits for, if it still does."""
+    from cadre.runtime.settings import load_settings  # noqa: PLC0415
+    from starters.questions import questions, tell  # noqa: PLC0415
 
-
-async def decide(
-    client: Client, run: str, question: Question, *, approved: bool, by: str = "", reason: str = ""
-) -> str:
-    """Decide on a question; the decision in words. Raises CadreError(WRONG_INPUT) where the run
-    does not take it."""
-    from temporalio.client import WorkflowUpdateFailedError  # noqa: PLC0415
-
-    from cadre.domain.decisions import Decision  # noqa: PLC0415
-
-    decision = Decision(
-        id=question.id, approved=approved, by=by or getpass.getuser(), reason=reason
-    )
-    try:
-        await client.get_workflow_handle(run).execute_update("decide", decision)
-    except WorkflowUpdateFailedError as refused:
-        why = str(refused.cause or refused)
-        raise CadreError(ErrorKind.WRONG_INPUT, f"{run}: {why}") from refused
-    return f"{run}: {question.id} {decision.words}"
+    for waiting in await questions(client, run) or []:
+        say(clean(waiting.question.text))
+        yes = await asyncio.to_thread(typer.confirm, "Go ahead?")
+        verdict = Choice.APPROVE if yes else Choice.REJECT
+        decision = decision_on(load_settings(), waiting, verdict)
+        decided = await tell(client, waiting, decision)
+        say(f"{run}: {waiting.name} {decided.words}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
+from cadre.domain.budget import Estimate
 from cadre.domain.errors import CadreError
-from cadre.domain.estimate import estimate_model, estimate_range
+from cadre.domain.estimate import estimate_run, estimate_words
+from cadre.domain.render import tokens
 from cadre.domain.runs import RunInput
 from cadre.llm.models import resolve
 from cadre.llm.prices import load_prices
@@ -21,28 +21,23 @@ def disclosed(settings: Settings, request: RunInput, catalog: Catalog) -> list[s
     """The limits of a run's whole tree, and the probable cost of the agents that it will have."""
     limits = (
         f"limits   {request.max_agents} agents in all, {request.at_once} at once, "
-        f"{request.max_cost_usd} USD; each agent {request.max_turns} turns and "
-        f"{request.max_minutes:g} minutes"
+        f"{request.max_cost_usd} USD and {tokens(request.max_tokens)} tokens; "
+        f"each agent {request.max_turns} turns and {request.max_minutes:g} minutes"
     )
     try:
-        return [limits, f"estimate {_estimated(settings, request, catalog)}"]
+        estimate = estimated(settings, request, catalog)
+        return [limits, f"estimate {estimate_words(estimate)}"]
     except CadreError as error:  # the worker, whose prices count, may know better
         return [limits, f"estimate unknown: {error.message}"]
 
 
-def _estimated(settings: Settings, request: RunInput, catalog: Catalog) -> str:
-    least, most = Decimal(0), Decimal(0)
-    fewest = highest = 0
+def estimated(settings: Settings, request: RunInput, catalog: Catalog) -> Estimate:
+    """What a run would probably cost by this machine's prices. Raises CadreError."""
     prices = load_prices(settings.prices_file)
     files = read_repository(request.repo, request.base, catalog.tools.names)
-    count = request.headcount()
+    models = {}
     for role, name in request.cast():
         named = choose(role, name, files, catalog.agents, trust_repo=request.trust_repo).model
         model = role.model if named is None or named in CALLERS_MODEL else named
-        cost = estimate_model(resolve(model, overrides=prices))
-        few, many = count.get(role.name, (1, 1))
-        fewest, highest = fewest + few, highest + many
-        least, most = least + few * cost, most + many * cost
-    highest = min(highest, request.max_agents)
-    agents = f"{fewest} agents" if fewest == highest else f"{fewest} to {highest} agents"
-    return f"{agents}, {estimate_range(least, min(most, request.max_cost_usd / 2))}"
+        models[role.name] = resolve(model, overrides=prices)
+    return estimate_run(request, models)

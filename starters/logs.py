@@ -16,7 +16,8 @@ app = new_app()
 def logs(
     run: Annotated[str, typer.Argument(help="The run's ID.", show_default=False)],
     agent: Annotated[
-        str | None, typer.Option("--agent", help="Only this agent, such as builder.1.")
+        str | None,
+        typer.Option("--agent", help="Only this agent, such as builder.1, and its sub-agents."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each event as a line of JSON.")
@@ -35,9 +36,11 @@ def logs(
         raise CadreError(
             ErrorKind.WRONG_INPUT, f"run {run} has no agent {agent!r}: there is {known}"
         )
+    so_far = RunView(started=view.started)
     for event in events:
-        if agent is None or event.at.agent_id == agent:
-            (print_json if as_json else print_line)(event, view)
+        so_far.apply(event)
+        if agent is None or f"{event.at.agent_id}/".startswith(f"{agent}/"):
+            (print_json if as_json else print_line)(event, so_far)
 
 
 if __name__ == "__main__":

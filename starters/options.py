@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from typer.models import ArgumentInfo, OptionInfo
 
+from cadre.domain.decisions import Policy
 from cadre.domain.errors import CadreError, ErrorKind
 
 M = TypeVar("M", bound=BaseModel)
@@ -20,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 ARGUMENT = "task"
 PATTERN_WORDS = "take a-z, 0-9, '.', '_' and '-', at most 64, with a letter or digit at both ends"
 NAMES = {"run": "--id", "max_cost_usd": "--max-cost", "tasks": "--task"}
-METAVARS = {"repo": "PATH", "tasks": "TASK", "stage": "AGENT[=GATE]"}
+METAVARS = {"repo": "PATH", "tasks": "TASK", "stage": "AGENT[=GATE]", "deliver": "WHERE"}
 
 
 def option_name(field: str) -> str:
@@ -94,7 +95,10 @@ def with_options(
         return function(own, **given)
 
     parameters = [parameter(name, field) for name, field in model.model_fields.items()]
-    parameters.sort(key=lambda p: p.default is not inspect.Parameter.empty)
+    # What is required first, and who decides last.
+    parameters.sort(
+        key=lambda p: (p.default is not inspect.Parameter.empty, p.name in Policy.model_fields)
+    )
     command.__signature__ = inspect.Signature([*parameters, *extra])  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in [*parameters, *extra]}
     command.__doc__ = model.__doc__

@@ -101,8 +101,8 @@ def _app(pattern: Pattern, include: list[str] | None) -> typer.Typer:
         if request.asks and not detach and not can_ask:
             raise CadreError(
                 ErrorKind.WRONG_INPUT,
-                "nobody can be asked here whether the parts shall start: say --yes, or --detach "
-                "and `cadre approve` later",
+                "nobody can be asked here: start it with --detach and decide later, see `cadre "
+                "approvals`; --yes starts the parts of a fan-out without asking",
             )
         work = _run(settings, pattern, request, there, detach=detach, as_json=as_json)
         return run_async(work, going_on(request.run))

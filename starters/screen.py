@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from cadre.domain.render import tokens, usd
+from cadre.runtime.events.words import waiting
 from starters.console import clean, one_line
-from starters.view import THINKING, RunView
+from starters.tree import Row, rows
+from starters.view import AgentView, RunView
 
 # Wide enough for a table in a file or a pipe, where nobody sees a right margin.
 FILE_WIDTH = 160
 TAIL_LINES = 3
+# Of a terminal's lines, what the head, the steps and the waits may need beside the agents.
+OTHER_LINES = 8
 
 
 def console() -> Console:
@@ -23,12 +27,12 @@ def console() -> Console:
     return out if out.is_terminal else Console(highlight=False, markup=False, width=FILE_WIDTH)
 
 
-def screen(
-    view: RunView, seconds: float, writing: Mapping[str, str], waits: Iterable[str] = ()
-) -> RenderableType:
-    """The run as it stands after `seconds`; `writing` is the text that agents write now, `waits`
-    says line by line what failed and is about to be tried again."""
-    usage = view.usage
+def screen(view: RunView, now: datetime, height: int) -> RenderableType:
+    """The run as it stands at the time `now`, on a terminal of `height` lines: where there is not
+    room for all, agents that have ended are left out first, then what others write."""
+    usage, seconds = view.usage, view.seconds
+    if view.started and not view.end:
+        seconds = (now - view.started).total_seconds()
     head = Text.assemble(
         (clean(view.run), "bold"),
         f"  {view.status}  {seconds:.0f}s  {tokens(usage.total_tokens)} tokens "
@@ -36,45 +40,72 @@ def screen(
     )
     parts: list[RenderableType] = [head]
     parts += [Text(f"   {one_line(step)} …", style="dim") for step in view.steps.values() if step]
-    if view.agents:
-        parts.append(agents_table(view))
-    for agent_id, text in writing.items():
-        parts.append(_tail(agent_id, text))
-    parts += [Text(one_line(wait, 300), style="yellow") for wait in waits]
+    tree = rows(view)
+    room = max(1, height - OTHER_LINES)
+    if tree:
+        shown = _fitting(tree, room)
+        parts.append(_table(shown))
+        if hidden := len(tree) - len(shown):
+            parts.append(Text(f"   and {hidden} more", style="dim"))
+        room -= len(shown)
+    writers = [agent for agent in view.agents.values() if agent.text.strip()]
+    parts += [_tail(a.agent_id, a.text) for a in writers[: max(1, room // (TAIL_LINES + 1))]]
+    parts += [Text(wait, style="yellow") for wait in _waits(view, now)]
     if view.trouble:
         parts.append(Text(one_line(view.trouble, 300), style="red"))
     return Group(*parts)
 
 
+def _fitting(tree: list[Row], room: int) -> list[Row]:
+    """As many rows as there is room for: of those whose agents have ended, the last ones."""
+    ended = [row for row in tree if row.agent is None or row.agent.ended]
+    dropped = {id(row) for row in ended[: max(0, len(tree) - room)]}
+    return [row for row in tree if id(row) not in dropped][:room]
+
+
+def _waits(view: RunView, now: datetime) -> list[str]:
+    asks = [f"waits for a decision: {view.asks}"] if view.asks and not view.end else []
+    waits = {"run": view.waits, **{a.agent_id: a.waits for a in view.agents.values()}}
+    tried = [f"{who} {waiting(w, now)}" for who, w in waits.items() if w]
+    return [one_line(line, 300) for line in (*asks, *tried)]
+
+
 def _tail(agent_id: str, text: str) -> Text:
     lines = clean(text).strip().splitlines()[-TAIL_LINES:]
     body = "\n".join(f"   {line}" for line in lines)
-    return Text(f"{agent_id} writes:\n{body}", style="dim", overflow="ellipsis", no_wrap=True)
-
-
-def thinkers(view: RunView) -> list[str]:
-    """The agents whose model may be writing."""
-    return [a.agent_id for a in view.agents.values() if not a.ended and a.state == THINKING]
+    return Text(
+        f"{clean(agent_id)} writes:\n{body}", style="dim", overflow="ellipsis", no_wrap=True
+    )
 
 
 def agents_table(view: RunView) -> Table:
-    """The run's agents as a table: state, turn, what each is at, tokens, cache, cost."""
+    """The run's agents as a tree: state, turn, what each is at, tokens, cache, cost."""
+    return _table(rows(view))
+
+
+def _table(tree: list[Row]) -> Table:
     table = Table(box=None, pad_edge=False, expand=False, header_style="dim")
     for heading in ("agent", "state", "model"):
         table.add_column(heading, no_wrap=True)
     for heading in ("turns", "tokens", "cached", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")  # of all columns the one to be cut where there is no room
-    last = len(view.agents)
-    for number, agent in enumerate(view.agents.values(), start=1):
+    for row in tree:
+        agent = row.agent
         table.add_row(
-            Text(f"{'└─' if number == last else '├─'} {clean(agent.agent_id)}"),
-            Text(agent.state, style="" if agent.ended else "bold"),
-            Text(clean(agent.model)),
-            str(agent.turn),
-            tokens(agent.usage.total_tokens),
-            f"{agent.usage.cache_share:.0%}",
-            usd(agent.cost_usd),
-            Text(one_line(agent.now, 200), no_wrap=True, overflow="ellipsis"),
+            Text(f"{row.branches}{clean(row.name)}"),
+            Text(row.state, style="bold" if agent and not agent.ended else ""),
+            *(_figures(agent) if agent else ("", "", "", "", "")),
+            Text(one_line(row.now, 200), no_wrap=True, overflow="ellipsis"),
         )
     return table
+
+
+def _figures(agent: AgentView) -> tuple[Text | str, ...]:
+    return (
+        Text(clean(agent.model)),
+        str(agent.turn),
+        tokens(agent.usage.total_tokens),
+        f"{agent.usage.cache_share:.0%}",
+        usd(agent.cost_usd),
+    )

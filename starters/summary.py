@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cadre.domain.render import spent_line, tokens, usd
+from cadre.domain.render import delivery_words, spent_line, tokens, usd
 from cadre.domain.runs import PartLine, RunResult, RunStatus
 from cadre.domain.workspaces import CheckResult
 from starters.console import NOT_APPROVED, OK, clean, one_line
@@ -63,6 +63,8 @@ def _outcome(result: RunResult) -> Iterator[str]:
         yield f"branch   {clean(result.delivery.branch)}"
         files = "file" if stat.files == 1 else "files"
         yield f"diff     {stat.files} {files}, +{stat.insertions} −{stat.deletions}"
+    for line in result.deliveries:
+        yield f"delivery {one_line(delivery_words(line), 300)}"
     yield from _check("before", result.check_before)
     yield from _check("after", result.check_after)
 

@@ -8,14 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 
 from cadre.domain.usage import Usage
+from cadre.runtime.events import Cursor
 from cadre.runtime.events import types as e
+from starters.parts import Parts
 
 THINKING = "thinking"
 
 
 @dataclass
 class AgentView:
-    """One agent so far. `doing` maps what it is at to a title, in the order of its start."""
+    """One agent so far. `doing` maps what it is at to a title, in the order of its start;
+    `text` is the end of what its model writes now, `waits` what failed and is tried again, `asks`
+    what a person has to decide."""
 
     agent_id: str
     model: str
@@ -26,18 +30,24 @@ class AgentView:
     ended: bool = False
     turn: int = 0
     doing: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+    waits: e.Waits | None = None
+    asks: str = ""
     usage: Usage = field(default_factory=Usage)
     cost_usd: Decimal = Decimal(0)
 
     @property
     def now(self) -> str:
         """What it does now, in words."""
+        if self.asks:
+            return f"waits for a decision: {self.asks}"
         return ", ".join(self.doing.values()) or self.why
 
 
 @dataclass
 class RunView:
-    """A run so far. `phases` are its statuses with the time at which each began."""
+    """A run so far. `phases` are its statuses with the time at which each began; `waits` is what
+    of the engine's own steps failed and is tried again, `asks` what a person has to decide."""
 
     run: str = ""
     run_id: str = ""
@@ -47,6 +57,10 @@ class RunView:
     latest: datetime | None = None
     phases: list[tuple[str, datetime]] = field(default_factory=list)
     agents: dict[str, AgentView] = field(default_factory=dict)
+    parts: Parts = field(default_factory=Parts)
+    waits: e.Waits | None = None
+    asks: str = ""
+    cursor: Cursor = field(default_factory=Cursor)
     steps: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     trouble: str = ""
@@ -104,7 +118,10 @@ class RunView:
     def apply(self, event: e.Event) -> None:
         """Take one more event into account."""
         at = event.at
-        self.latest = max(self.latest or at.time, at.time)
+        self.cursor.advance(event)
+        if at.event_id:  # what no history has is timed by another clock
+            self.latest = max(self.latest or at.time, at.time)
+        self.parts.apply(event)
         match event:
             case e.RunStarted(pattern=pattern, input=given):
                 self.run, self.run_id, self.started = at.workflow, at.run_id, at.time
@@ -118,6 +135,8 @@ class RunView:
             case e.RunEnded():
                 self.end = event
                 self.notes = list(event.result.notes) if event.result else self.notes
+            case e.AgentStarted() if at.agent_id in self.agents:  # it goes on
+                self.agents[at.agent_id].ended = False
             case e.AgentStarted(role=role, model=model):
                 self.agents[at.agent_id] = AgentView(at.agent_id, model, role, at.time)
             case _ if at.agent_id in self.agents:
@@ -126,7 +145,10 @@ class RunView:
                 self._step(event)
 
     def _step(self, event: e.Event) -> None:
+        self.waits = event if isinstance(event, e.Waits) and event.next_try else None
         match event:
+            case e.WaitingChanged(what=what):
+                self.asks = what
             case e.StepStarted(activity=activity, title=title):
                 self.steps[activity] = title
             case e.StepFinished(activity=activity, notes=notes):
@@ -140,7 +162,10 @@ class RunView:
 
 
 def apply_to_agent(agent: AgentView, event: e.Event) -> None:
-    """Take one more event of an agent into account."""
+    """Take one more event of an agent into account; whatever it is, it replaces a text that was
+    half written and a wait."""
+    agent.text = event.text if isinstance(event, e.Writing) else ""
+    agent.waits = event if isinstance(event, e.Waits) and event.next_try else None
     match event:
         case e.ModelAsked(turn=turn):
             agent.turn, agent.state = turn, THINKING
@@ -148,6 +173,8 @@ def apply_to_agent(agent: AgentView, event: e.Event) -> None:
             agent.usage += event.usage
             agent.cost_usd += event.cost_usd
             agent.state = "working"
+        case e.WaitingChanged(what=what):
+            agent.asks = what
         case e.ToolStarted(use_id=use_id, title=title):
             agent.doing[use_id] = title
         case e.ToolFinished(use_id=use_id):
@@ -161,4 +188,5 @@ def apply_to_agent(agent: AgentView, event: e.Event) -> None:
             agent.usage, agent.cost_usd = result.spent.usage, result.spent.cost_usd
     if isinstance(event, e.AgentEnded):
         agent.ended = True
+        agent.asks = ""
         agent.doing.clear()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from starters.console import launch, new_app, run_async, say
+
+# On the machine of the worker, whoever looks on leaves the processors to those who work.
+YIELDING = 5
 
 app = new_app()
 
@@ -17,15 +21,21 @@ def watch(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each event as a line of JSON.")
     ] = False,
+    after: Annotated[
+        str | None,
+        typer.Option("--after", help="Go on after this place, which --json gave with an event."),
+    ] = None,
 ) -> int:
     """Watch a run until it ends, from its beginning. Exit status 0 only if it is approved."""
     from starters.progress import going_on  # noqa: PLC0415
 
-    return run_async(_watch(run, as_json), going_on(run))
+    os.nice(YIELDING)
+    return run_async(_watch(run, as_json, after), going_on(run))
 
 
-async def _watch(run: str, as_json: bool) -> int:
+async def _watch(run: str, as_json: bool, after: str | None) -> int:
     from cadre.runtime.client import connect  # noqa: PLC0415
+    from cadre.runtime.events import Cursor  # noqa: PLC0415
     from cadre.runtime.settings import load_settings  # noqa: PLC0415
     from starters import find, progress  # noqa: PLC0415
     from starters.summary import exit_status, summary_lines  # noqa: PLC0415
@@ -33,7 +43,9 @@ async def _watch(run: str, as_json: bool) -> int:
     settings = load_settings()
     client = await connect(settings)
     found = await find.the_run(client, run)
-    view = await progress.watch(client, found, show=progress.print_json if as_json else None)
+    seen = Cursor.parse(after, found.run_id) if after else None
+    show = progress.print_json if as_json else progress.print_line if seen else None
+    view = await progress.watch(client, found, show=show, after=seen)
     if not as_json:
         for text in summary_lines(view, find.ui_address(settings, client, run)):
             say(text)

@@ -13,6 +13,8 @@ from obstore.exceptions import BaseError
 
 from activities.attempts import SettleActivities
 from activities.calls import Calls
+from activities.decisions import DecisionActivities
+from activities.deliveries import DeliveryActivities, Means
 from activities.model import ModelActivities
 from activities.prepare import PrepareActivities
 from activities.record import RecordActivities
@@ -28,6 +30,7 @@ from cadre.storage.objects import Objects
 from cadre.tools.catalog import Catalog
 from cadre.tools.sandbox import Sandbox, open_sandbox, probe
 from cadre.tools.workspace import Workspaces
+from cadre.tools.workspace.handover import Handover
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -63,7 +66,9 @@ async def open_parts(settings: Settings, catalog: Catalog) -> AsyncIterator[Part
         sandbox = open_sandbox(found, insecure=settings.sandbox_insecure)
         objects = _open_objects(settings.objects_url)
         workspaces = Workspaces(settings.state_dir, sandbox)
-        activities = make_activities(settings, client, objects, workspaces, sandbox, catalog=catalog)
+        activities = make_activities(
+            settings, client, objects, workspaces, sandbox, catalog=catalog
+        )
         yield Parts(activities, objects, workspaces, sandbox.level.value, _models())
 
 
@@ -83,7 +88,12 @@ def make_activities(
     model = ModelActivities(client, objects, transcripts=transcripts, tools=catalog.tools)
     tasks = TaskActivities(objects, calls)
     files = WorkspaceActivities(workspaces, objects)
-    record = RecordActivities(objects)
+    decisions = DecisionActivities(
+        settings.decision_key, settings.notify_url, settings.notify_secret
+    )
+    record = RecordActivities(objects, workspaces)
+    means = Means(settings.delivery_commands, settings.delivery_hooks, settings.delivery_seconds)
+    delivery = DeliveryActivities(Handover(settings.state_dir), objects, means)
     return (
         PrepareActivities(objects, load_prices(settings.prices_file), catalog).prepare,
         model.call,
@@ -100,6 +110,14 @@ def make_activities(
         files.find_markers,
         files.deliver,
         files.close,
+        delivery.plan,
+        delivery.take,
+        delivery.prepare_merge,
+        delivery.move_branch,
+        delivery.make,
+        delivery.settle,
+        decisions.check,
+        decisions.notify,
         record.record_agent,
         record.record_run,
     )

@@ -10,6 +10,7 @@ import structlog
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from cadre.domain.errors import CadreError
 from cadre.runtime.events.recording import write_record
 from cadre.storage import keys
 from cadre.storage.objects import Objects
@@ -66,9 +67,13 @@ async def reap(
         ]
         if any(agent.status is WorkflowExecutionStatus.RUNNING for agent in agents):
             continue
-        for agent_id in ["", *(agent.id.removeprefix(f"{run}/") for agent in agents)]:
-            if await objects.get(keys.record(run, agent_id or "run")) is None:
-                await write_record(client, objects, run, agent_id)
+        try:
+            for agent_id in ["", *(agent.id.removeprefix(f"{run}/") for agent in agents)]:
+                if await objects.get(keys.record(run, agent_id or "run")) is None:
+                    await write_record(client, objects, run, agent_id)
+        except CadreError as error:  # of another version, perhaps; the other runs must not wait
+            log.warning("a run's record cannot be written", run=run, error=error.message)
+            continue
         await workspaces.close(run)
         log.info("cleared a run away", run=run, status=described.status.name)
         cleared.append(run)

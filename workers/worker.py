@@ -37,8 +37,6 @@ from workflows.registry import PATTERNS, Pattern, workflows
 PASSED_THROUGH = ("cadre", "pydantic", "pydantic_core", "annotated_types")
 # The short activities of the engine, beside model and tool calls.
 OTHER_ACTIVITIES = 32
-# Workflows that a worker keeps in memory; others are replayed when something happens to them.
-CACHED_WORKFLOWS = 1000
 
 
 async def run_worker(settings: Settings, announce: Callable[[Ready], None]) -> None:
@@ -110,7 +108,7 @@ def make_worker(
         workflow_runner=sandboxed(restrictions, client.data_converter),
         interceptors=[LimitActivities(slots), BoundMistakes(mistakes)],
         identity=f"cadre {os.getpid()}@{socket.gethostname()}",
-        max_cached_workflows=CACHED_WORKFLOWS // processes,
+        max_cached_workflows=max(1, settings.max_cached_workflows // processes),
         max_concurrent_activities=(
             settings.max_model_calls + settings.max_tool_calls + OTHER_ACTIVITIES
         ),

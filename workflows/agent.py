@@ -16,11 +16,12 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from cadre.domain.agents import TASK
-from cadre.domain.budget import Bound
+from cadre.domain.asking import tool_question
+from cadre.domain.budget import Bound, Spent
 from cadre.domain.ledger import Shares
-from cadre.domain.progress import CUT_OFF, LAST_TURN, Progress
+from cadre.domain.progress import CUT_OFF, GOING_ON, LAST_TURN, Progress
 from cadre.domain.render import spent_line
-from cadre.domain.runs import AgentResult, AgentSpec, AgentState
+from cadre.domain.runs import AgentResult, AgentSpec, AgentState, Unsaid
 from cadre.domain.turns import (
     BadReport,
     Declined,
@@ -37,6 +38,9 @@ from cadre.domain.turns import (
     ToolUse,
 )
 from workflows import gateway
+from workflows.bounded import together
+from workflows.decisions import Decisions
+from workflows.ends import cancelled, unless_cancelled
 from workflows.helpers import Helpers
 
 
@@ -47,8 +51,10 @@ class AgentWorkflow:
     @workflow.init
     def __init__(self, spec: AgentSpec) -> None:
         self._spec = spec
-        self._progress = Progress(spec.limits, spec.snapshot)
+        self._progress = Progress.after(spec.before, spec.limits, spec.snapshot)
+        self._unsaid = Unsaid()
         self._helpers = Helpers(spec, self._progress)
+        self._decisions = Decisions(spec.policy, self._show_waiting)
         self._started = workflow.now()
 
     @workflow.run
@@ -61,21 +67,21 @@ class AgentWorkflow:
                 return self._end(AgentState.CANCELLED, why="cancelled")
             return self._end(AgentState.FAILED, why=gateway.reason(failure))
         except asyncio.CancelledError:
-            if workflow.cancellation_reason() is None:
+            if not cancelled():
                 raise  # evicted from the cache, not cancelled
             return self._end(AgentState.CANCELLED, why="cancelled")
 
     async def _work(self) -> AgentResult:
-        results: Sequence[ToolResult] = ()
-        remark: str | None = None
+        results, remark, charged = self._begins_with()
         while (bound := self._progress.bound_met(self._active_seconds())) is None:
-            if workflow.cancellation_reason() is not None:
-                return self._end(AgentState.CANCELLED, why="cancelled")
-            answer = await self._think(results, remark)
-            results, remark = (), None
+            unless_cancelled()
+            unsaid = Unsaid(results=results, remark=remark, charged=charged)
+            answer = await self._think(unsaid)
+            self._unsaid = unsaid.model_copy(update={"charged": answer.attempts})
+            results, remark, charged = (), None, 0
             match answer.outcome:
                 case ToolsWanted(uses=uses):
-                    results = await self._run_tools(uses)
+                    results = tuple(r.use_id for r in await self._run_tools(uses))
                 case Reported(report=report, key=key):
                     return self._end(AgentState.REPORTED, report=report, report_key=key)
                 case BadReport(reason=why):
@@ -94,10 +100,21 @@ class AgentWorkflow:
                     return self._end(AgentState.BOUND, bound=bound)
             if self._progress.out_of_patience:
                 return self._end(AgentState.GAVE_UP, why=self._progress.last_strike)
+        self._unsaid = Unsaid(results=results, remark=remark)
         return self._end(AgentState.BOUND, bound=bound)
 
-    async def _think(self, results: Sequence[ToolResult], remark: str | None) -> ModelAnswer:
-        spec, progress = self._spec, self._progress
+    def _begins_with(self) -> tuple[tuple[str, ...], str | None, int]:
+        """What the model is told first, something only where the agent goes on, and how many
+        attempts at telling it are charged."""
+        before = self._spec.before
+        if before is None:
+            return (), None, 0
+        unsaid = before.unsaid
+        words = [unsaid.remark, GOING_ON if before.turns else None]
+        return unsaid.results, "\n\n".join(filter(None, words)) or None, unsaid.charged
+
+    async def _think(self, unsaid: Unsaid) -> ModelAnswer:
+        spec, progress, remark = self._spec, self._progress, unsaid.remark
         if progress.on_last_turn:
             remark = f"{remark}\n\n{LAST_TURN}" if remark else LAST_TURN
         first = progress.turns == 0
@@ -107,7 +124,8 @@ class AgentWorkflow:
             turn=progress.turns + 1,
             agent=spec.agent,
             opening=self._opening if first else None,
-            results=tuple(result.use_id for result in results),
+            results=unsaid.results,
+            charged=unsaid.charged,
             remark=remark,
             allowance=progress.allowance,
         )
@@ -130,11 +148,16 @@ class AgentWorkflow:
 
     async def _settle(self, call: ModelCall) -> None:
         """Take what a call has cost that failed or was cancelled; its attempts may be billed."""
-        turn = SettleTurn(run=call.run, agent_id=call.agent_id, turn=call.turn)
+        turn = SettleTurn(
+            run=call.run, agent_id=call.agent_id, turn=call.turn, charged=call.charged
+        )
         try:
             self._progress.settled(await gateway.settle_turn(turn))
         except ActivityError as failure:  # how the call itself ended matters more
             workflow.logger.warning("the cost of a turn is not known: %s", gateway.reason(failure))
+            most = call.allowance
+            lost = Spent(lost_tokens=most.tokens, lost_usd=most.cost_usd, cost_usd=most.cost_usd)
+            self._progress.settled(lost.model_copy(update={"lost_attempts": 1}))
 
     async def _run_tools(self, uses: Sequence[ToolUse]) -> Sequence[ToolResult]:
         """In parallel when all only read, else in order, each on what the one before it left."""
@@ -142,7 +165,7 @@ class AgentWorkflow:
         tasks = [use for use in uses if use.name == TASK]
         shares = Shares(len(tasks) + 1)  # one for going on with what they bring
         if all(use.read_only for use in uses):
-            results = list(await asyncio.gather(*(self._run_tool(use, shares) for use in uses)))
+            results = await together(self._run_tool(use, shares) for use in uses)
         else:
             results = [await self._run_tool(use, shares) for use in uses]
         for result in results:
@@ -151,6 +174,7 @@ class AgentWorkflow:
         return results
 
     async def _run_tool(self, use: ToolUse, shares: Shares) -> ToolResult:
+        unless_cancelled()
         spec = self._spec
         call = ToolCall(
             run=spec.run,
@@ -162,15 +186,28 @@ class AgentWorkflow:
             writes=spec.agent.role.writes,
             workspace=spec.workspace,
             snapshot=self._progress.snapshot,
+            may_ask=not spec.policy.no_ask,
         )
-        if use.name == TASK:
-            left = spec.limits.max_active_seconds - self._active_seconds()
-            result = await self._helpers.run(call, shares, left)
-        else:
-            result = await gateway.run_tool(call)
+        result = await self._run_call(call, shares)
+        if result.asks is not None:
+            decided = await self._decisions.ask(tool_question(call, result.asks))
+            call = call.model_copy(update={"decision": decided})
+            result = await self._run_call(call, shares)
         if not use.read_only:
             self._progress.snapshot = result.snapshot
         return result
+
+    async def _run_call(self, call: ToolCall, shares: Shares) -> ToolResult:
+        if call.use.name == TASK:
+            left = self._spec.limits.max_active_seconds - self._active_seconds()
+            return await self._helpers.run(call, shares, left)
+        return await gateway.run_tool(call)
+
+    def _show_waiting(self, text: str) -> None:
+        progress = self._progress
+        workflow.set_current_details(
+            text or f"turn {progress.turns} · {spent_line(progress.total)}"
+        )
 
     def _active_seconds(self) -> float:
         return _seconds_since(self._started) - self._progress.idle_seconds
@@ -195,6 +232,8 @@ class AgentWorkflow:
             report_key=report_key,
             bound=bound,
             why=why or (f"its bound of {bound.value}" if bound else ""),
+            said=progress.said,
+            unsaid=self._unsaid if state is AgentState.BOUND else Unsaid(),
             snapshot=progress.snapshot,
             turns=progress.turns,
             spent=progress.spent,

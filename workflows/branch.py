@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from temporalio import workflow
 
+from cadre.domain.deliveries import TakeCommits, Taken
 from cadre.domain.integration import (
     FindMarkers,
     MergeBranches,
@@ -46,6 +47,7 @@ class Branch:
         self.snapshot = self._committed = workspace.snapshot
         self.head = workspace.base
         self.writer = ENGINE
+        self._left_at = ""  # where the delivered branch was last seen
         # A branch `cadre/r` leaves no room for `cadre/r/2`, and no run's ID has a plus sign.
         aside = "" if workspace.name == MAIN else f"+{workspace.name}"
         self.target = f"cadre/{spec.run}{aside}"
@@ -67,12 +69,14 @@ class Branch:
         )
         return cls(spec, opened.workspace), opened
 
-    async def check(self, command: str, name: str, *, guard_tests: bool) -> CheckResult:
-        """Run `command` on a throw-away copy of the files as they are."""
+    async def check(
+        self, command: str, name: str, *, guard_tests: bool, snapshot: str = ""
+    ) -> CheckResult:
+        """Run `command` on a throw-away copy of the files as they are, or of another snapshot."""
         return await gateway.check(
             RunCheck(
                 workspace=self.workspace,
-                snapshot=self.snapshot,
+                snapshot=snapshot or self.snapshot,
                 command=command,
                 name=name,
                 guard_tests=guard_tests,
@@ -151,11 +155,39 @@ class Branch:
         await self.commit("Work in progress", f"{self.writer} ended without a report.")
         if self.head == self.workspace.base:
             return None
-        return await gateway.deliver(
+        delivery = await gateway.deliver(
             Deliver(
                 workspace=self.workspace,
                 repo=self._spec.repo,
                 commit=self.head,
                 branch=self.target,
+                before=self._left_at,
+            )
+        )
+        self._left_at = self.head
+        return delivery
+
+    async def take(self) -> int:
+        """Take in what a person committed on the delivered branch; how many commits that is.
+
+        Raises ActivityError where the branch is not on top of what was delivered.
+        """
+        taken = await self._taken()
+        self.head = self._left_at = taken.commit
+        self.snapshot = self._committed = taken.snapshot
+        return taken.commits
+
+    async def tip(self) -> str:
+        """The commit at which the delivered branch is now, ours or one on top of it; raises as
+        `take` does."""
+        return (await self._taken()).commit
+
+    def _taken(self) -> Awaitable[Taken]:
+        return gateway.take(
+            TakeCommits(
+                workspace=self.workspace,
+                repo=self._spec.repo,
+                branch=self.target,
+                ours=self.head,
             )
         )

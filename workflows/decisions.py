@@ -1,38 +1,197 @@
-"""What a run asks a person, and what they say."""
+"""What a run or an agent asks people, and how their decisions come in.
+
+Whatever comes in, the workflow goes on: an update that does not fit is refused by its validator, a
+signal is read raw and refused in the run's own words.
+"""
 
 from __future__ import annotations
 
-from temporalio import workflow
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from cadre.domain.decisions import Decision, Question
+from temporalio import workflow
+from temporalio.common import RawValue, SearchAttributeKey
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from cadre.domain.asking import (
+    Moment,
+    Notice,
+    course,
+    escalated,
+    opened,
+    waiting_line,
+    waiting_text,
+)
+from cadre.domain.decisions import (
+    NOBODY,
+    SIGNAL,
+    CheckDecision,
+    Decided,
+    Decision,
+    Policy,
+    Question,
+    Refusal,
+    read_signal,
+    refusal,
+)
+from cadre.domain.errors import ErrorKind
+from workflows import gateway
+
+WAITING = SearchAttributeKey.for_keyword("CadreWaiting")
+# More refusals than these are not remembered: anybody can send anything, any number of times.
+MAX_REFUSALS = 20
 
 
 class Decisions:
-    """Questions that wait for an answer, by the update `decide`; at no cost, for any time."""
+    """Questions that wait for an answer, at no cost, for any time. `show` is given what people
+    shall read about what waits, as Markdown, whenever that changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy, show: Callable[[str], None]) -> None:
+        self._policy = policy
+        self._show = show
         self._open: dict[str, Question] = {}
-        self._made: dict[str, Decision] = {}
-        workflow.set_update_handler("decide", self._decide, validator=self._check)
+        self.made: dict[str, Decided] = {}
+        self.refusals: list[Refusal] = []
+        self._notices: set[asyncio.Task[None]] = set()
+        workflow.set_update_handler(SIGNAL, self._decide, validator=self._check)
+        workflow.set_dynamic_signal_handler(self._signalled)
         workflow.set_query_handler("questions", self._questions)
 
-    async def ask(self, question: Question) -> Decision:
-        """Wait until somebody has decided."""
-        self._open[question.id] = question
-        await workflow.wait_condition(lambda: question.id in self._made)
-        del self._open[question.id]
-        return self._made[question.id]
+    async def ask(self, question: Question) -> Decided:
+        """Wait until somebody has decided, or until that has lasted too long. A question that was
+        asked before gets another ID: an old word must not count for it."""
+        asked = opened(question, self._unused(question.id), self._policy, workflow.now())
+        self._open[asked.id] = asked
+        try:
+            self._changed()
+            self._tell(Moment.ASKED, asked.id)
+            await self._decided(asked.id, workflow.now())
+        finally:
+            del self._open[asked.id]
+            self._changed()
+        return self.made[asked.id]
 
-    def _decide(self, decision: Decision) -> None:
-        self._made[decision.id] = decision
+    def _unused(self, wanted: str) -> str:
+        known = self._open.keys() | self.made.keys()
+        names = (wanted, *(f"{wanted}.{n}" for n in range(2, len(known) + 2)))
+        return next(name for name in names if name not in known)
+
+    async def _decided(self, question_id: str, asked: datetime) -> None:
+        for after, moment in course(self._policy):
+            if await self._decided_until(question_id, asked + after):
+                return
+            question = self._open[question_id]
+            if moment is Moment.EXPIRED:
+                hours = f"{self._policy.expire_hours:g} hours"
+                late = Decision(
+                    id=question_id,
+                    verdict=self._policy.on_expiry,
+                    by=NOBODY,
+                    reason=f"nobody decided within {hours}",
+                )
+                self._settle(question, late)
+            elif moment is Moment.ESCALATED:
+                self._open[question_id] = escalated(question, self._policy)
+                self._changed()
+            self._tell(moment, question_id)
+        await workflow.wait_condition(lambda: question_id in self.made)
+
+    async def _decided_until(self, question_id: str, until: datetime) -> bool:
+        try:
+            await workflow.wait_condition(
+                lambda: question_id in self.made, timeout=until - workflow.now()
+            )
+        except TimeoutError:
+            return question_id in self.made
+        return True
 
     def _check(self, decision: Decision) -> None:
-        if decision.id in self._made:
-            made = self._made[decision.id]
-            raise ValueError(f"{decision.id} is decided already: {made.words}")
-        if decision.id not in self._open:
-            known = ", ".join(self._open) or "nothing"
-            raise ValueError(f"{decision.id} is not asked: {known} waits for a decision")
+        if why := refusal(decision, self._open, self.made, self._policy):
+            raise ValueError(why)
+
+    async def _decide(self, decision: Decision) -> Decided:
+        """Take a decision. Between its arrival and its check another one may have come."""
+        question = self._open.get(decision.id)
+        if question is not None and decision.id not in self.made:
+            request = CheckDecision(
+                workflow=workflow.info().workflow_id, question=question, decision=decision
+            )
+            checked = await gateway.check_decision(request)
+            why = checked.problem or refusal(decision, self._open, self.made, self._policy)
+            if not why:
+                return self._settle(question, decision, signed=checked.signed)
+        else:
+            why = refusal(decision, self._open, self.made, self._policy)
+        if why:
+            raise ApplicationError(why, type=ErrorKind.WRONG_INPUT.value, non_retryable=True)
+        return self.made[decision.id]
+
+    def _settle(self, question: Question, decision: Decision, *, signed: bool = False) -> Decided:
+        """Record a decision that counts; where it was recorded before, that."""
+        decided = Decided(
+            id=question.id,
+            verdict=decision.verdict,
+            by=decision.by,
+            reason=decision.reason,
+            subject_sha256=question.subject_sha256,
+            kind=question.kind,
+            at=workflow.now(),
+            signed=signed,
+        )
+        return self.made.setdefault(question.id, decided)
+
+    async def _signalled(self, name: str, values: Sequence[RawValue]) -> None:
+        found = read_signal(name, [value.payload.data for value in values])
+        if isinstance(found, str):
+            self._refuse(found)
+            return
+        why = refusal(found, self._open, self.made, self._policy)
+        if why is None:
+            try:
+                await self._decide(found)
+            except ApplicationError as refused:
+                why = refused.message
+            except ActivityError as failure:
+                why = gateway.reason(failure)
+        if why:
+            self._refuse(why)
+
+    def _refuse(self, why: str) -> None:
+        if len(self.refusals) < MAX_REFUSALS:
+            self.refusals.append(Refusal(at=workflow.now(), why=why))
+            self._changed()
 
     def _questions(self) -> list[Question]:
         return list(self._open.values())
+
+    def _changed(self) -> None:
+        waiting = list(self._open.values())
+        if waiting:
+            workflow.upsert_search_attributes([WAITING.value_set(waiting_line(waiting))])
+        else:
+            workflow.upsert_search_attributes([WAITING.value_unset()])
+        self._show(waiting_text(workflow.info().workflow_id, waiting, self.refusals))
+
+    def _tell(self, moment: Moment, question_id: str) -> None:
+        """Tell people, beside the wait: a decision may come before they are told."""
+        question = self._open[question_id]
+        notice = Notice(
+            id=f"{workflow.info().workflow_id}:{question_id}:{workflow.uuid4().hex[:12]}",
+            moment=moment,
+            workflow=workflow.info().workflow_id,
+            question=question,
+            to=self._policy.escalate_to if moment is Moment.ESCALATED else question.approvers,
+            requested_by=self._policy.requested_by,
+            at=workflow.now(),
+        )
+        task = asyncio.create_task(_notify(notice))
+        self._notices.add(task)
+        task.add_done_callback(self._notices.discard)
+
+
+async def _notify(notice: Notice) -> None:
+    try:
+        await gateway.notify(notice)
+    except ActivityError as failure:  # who waits can still decide
+        workflow.logger.warning("nobody was told: %s", gateway.reason(failure))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
-from cadre.domain.decisions import Question
 from cadre.domain.ledger import Ledger
 from cadre.domain.render import run_details
 from cadre.domain.runs import RunStatus
@@ -20,6 +19,7 @@ class Display:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._status = RunStatus.PREPARING
+        self._waiting = ""
 
     def enter(self, status: RunStatus) -> None:
         """Show a status in the search attributes, with what the run has cost by then."""
@@ -31,10 +31,17 @@ class Display:
     def show(self) -> None:
         """Show who works and who has ended, and how the parts stand."""
         books = self._ledger
-        workflow.set_current_details(
-            run_details(self._status, books.lines, books.working, books.spent, books.parts.values())
+        table = run_details(
+            self._status, books.lines, books.working, books.spent, books.parts.values()
         )
+        workflow.set_current_details("\n\n".join(filter(None, (table, self._waiting))))
 
-    def ask(self, question: Question) -> None:
-        """Show what a person has to decide."""
-        workflow.set_current_details(f"### {self._status.value}\n\n{question.text}")
+    def waits(self, text: str) -> None:
+        """Show what people have to decide, besides all else; nothing where it is empty."""
+        self._waiting = text
+        self.show()
+
+    @property
+    def status(self) -> RunStatus:
+        """How the run stands."""
+        return self._status

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError, is_cancelled_exception
 
 from cadre.domain.budget import Bound, Spent
@@ -16,16 +19,30 @@ class Stop(Exception):  # noqa: N818 - an expected end, not an error
         self.ending = Ending(status=status, summary=summary)
 
 
+def cancelled() -> bool:
+    """Whether the workflow was asked to end."""
+    return workflow.cancellation_reason() is not None
+
+
+def unless_cancelled() -> None:
+    """Go on only where the workflow was not asked to end. It is told so once, and what it waited
+    for then may have ended in order: an agent with a result, a call that was just done."""
+    if cancelled():
+        raise asyncio.CancelledError
+
+
 def without_result(spec: AgentSpec, failure: ChildWorkflowError) -> AgentResult:
-    """The result of an agent that was terminated, or failed as no agent should."""
+    """The result of an agent that was terminated, or failed as no agent should. What it used is
+    not known, so it is charged with all that it might have."""
     gone = is_cancelled_exception(failure)
+    most, tokens = spec.limits.max_cost_usd, spec.limits.max_tokens
     return AgentResult(
         agent_id=spec.agent_id,
         state=AgentState.CANCELLED if gone else AgentState.FAILED,
         why=str(failure.cause or failure),
         snapshot=spec.snapshot,
         turns=0,
-        spent=Spent(),
+        spent=Spent(cost_usd=most, lost_usd=most, lost_tokens=tokens, lost_attempts=1),
     )
 
 

@@ -14,16 +14,19 @@ from cadre.domain.decisions import Question
 from cadre.domain.estimate import estimate, split_text
 from cadre.domain.reports import Split, SplitPart
 from cadre.domain.roles import RESOLVER, SPLITTER, WORKER
-from cadre.domain.runs import Ending, RunInput, RunResult, RunStatus
+from cadre.domain.runs import Ending, RunResult, RunStatus
+from workflows.acceptance import Acceptance, DeliveredInput
+from workflows.deliveries import Deliveries
 from workflows.ends import Stop
 from workflows.integration import Integration
 from workflows.parts import Parts
 from workflows.run import Run
 
 MAX_TASKS_BYTES = 32 * 1024
+MIN_AGENTS_OF_TASK = 3
 
 
-class FanOutInput(RunInput):
+class FanOutInput(DeliveredInput):
     """Many agents at once, each on a part of the work, merged into one branch."""
 
     task: str = Field(
@@ -33,6 +36,9 @@ class FanOutInput(RunInput):
         default=(), description="One part of the work, instead of TASK. Give several."
     )
     yes: bool = Field(default=False, description="Start the parts without asking.")
+    approve: bool = Field(
+        default=False, description="Have a person approve the result; --deliver does so too."
+    )
     allow_test_changes: bool = Field(
         default=False, description="Accept a check that passes only with changed tests."
     )
@@ -46,6 +52,11 @@ class FanOutInput(RunInput):
             raise ValueError("give either TASK, which is split, or --task for each part")
         if any(not task.strip() for task in self.tasks):
             raise ValueError("--task: one of them is empty; say what shall be done")
+        if not self.tasks and self.max_agents < MIN_AGENTS_OF_TASK:
+            raise ValueError(
+                f"--max-agents {self.max_agents}: a TASK needs at least {MIN_AGENTS_OF_TASK}, the "
+                "splitter and two workers"
+            )
         if len(self.tasks) > self.max_agents:
             raise ValueError(
                 f"--task: {len(self.tasks)} parts are more than --max-agents {self.max_agents}"
@@ -56,8 +67,18 @@ class FanOutInput(RunInput):
 
     @property
     def asks(self) -> bool:
+        """Whether a person is needed: for the parts, for what is left open, for the result."""
+        return self.asks_first or self.ask or self.asks_last
+
+    @property
+    def asks_first(self) -> bool:
         """Whether the parts that a splitter makes need a person's word."""
         return not self.yes and not self.tasks
+
+    @property
+    def asks_last(self) -> bool:
+        """Whether the result needs a person's word."""
+        return self.approve or bool(self.deliver)
 
     @property
     def subject(self) -> str:
@@ -99,6 +120,8 @@ class FanOut:
 
     async def _stages(self) -> Ending:
         spec, run = self._spec, self._run
+        deliveries = Deliveries(run, spec.targets)
+        await deliveries.plan()
         await run.check("before")
         parts = Parts(run, await self._parts(), spec.task)
 
@@ -107,6 +130,12 @@ class FanOut:
 
         run.phase(RunStatus.INTEGRATING)
         await Integration(run).merge_all(built)
+        ending = await self._ending()
+        if not spec.asks_last:
+            return ending
+        return await Acceptance(run, deliveries, self._look).conclude(ending)
+
+    async def _look(self, _: str) -> Ending:
         return await self._ending()
 
     async def _parts(self) -> list[SplitPart]:
@@ -119,7 +148,7 @@ class FanOut:
         split = Split.model_validate((await run.ask(SPLITTER, task, name="splitter")).report)
         if len(split.parts) > most:
             raise Stop(RunStatus.FAILED, f"{len(split.parts)} parts are more than {most} agents")
-        if spec.asks:
+        if spec.asks_first:
             cost = estimate(run.agent(WORKER)) * len(split.parts)
             text = split_text(split, cost, run.free)
             await run.go_ahead(Question(id="parts", text=text))
@@ -131,7 +160,9 @@ class FanOut:
         lines = run.ledger.parts.values()
         inside = [line for line in lines if line.state.is_in]
         summary = f"{len(inside)} of {len(lines)} parts are in"
-        check = await run.check("after", guard_tests=True) if run.main.changed else None
+        check = run.ledger.check_before  # still true where nothing was changed
+        if run.main.changed:
+            check = await run.check("after", guard_tests=True)
         finding = briefs.check_finding(check, allow_test_changes=self._spec.allow_test_changes)
         if finding is not None:
             return Ending.of(RunStatus.NOT_APPROVED, f"{summary}; the check fails", [finding], 1)

@@ -19,9 +19,23 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType
 
+from cadre.domain.asking import Notice
 from cadre.domain.base import Value
 from cadre.domain.budget import Spent
+from cadre.domain.decisions import CheckDecision, CheckedDecision
 from cadre.domain.delegation import Delegated, Delegation
+from cadre.domain.deliveries import (
+    DeliveryLine,
+    DeliveryPlan,
+    MakeDelivery,
+    MergeInto,
+    MoveBranch,
+    Moved,
+    PlanDeliveries,
+    ReadyMerge,
+    TakeCommits,
+    Taken,
+)
 from cadre.domain.integration import (
     BranchOrder,
     FindMarkers,
@@ -62,11 +76,17 @@ MODEL_PATIENCE = timedelta(hours=24)
 # Beyond the longest timeout that a tool accepts (600 s) there is only restoring and snapshots.
 TOOL_ATTEMPT = timedelta(minutes=20)
 ENGINE_PATIENCE = timedelta(hours=4)
+NOTICE_ATTEMPT = timedelta(seconds=30)
+NOTICE_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=4, maximum_attempts=5
+)
 RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
     backoff_coefficient=2,
     maximum_interval=timedelta(seconds=30),
 )
+# For what takes effect outside of the run: a second time could be once too often.
+ONCE = RetryPolicy(maximum_attempts=1)
 
 
 def call_model(call: ModelCall) -> Awaitable[ModelAnswer]:
@@ -109,6 +129,23 @@ def answer_task(delegated: Delegated) -> Awaitable[ToolResult]:
     call, ended = delegated.call, delegated.ended
     summary = f"{call.agent_id} · turn {call.turn} · answer of {ended.agent_id}"
     return _activity("task.answer", delegated, ToolResult, summary=summary)
+
+
+def check_decision(request: CheckDecision) -> Awaitable[CheckedDecision]:
+    """Who a decision is from, where that has to be proved."""
+    summary = f"{request.decision.id}: {request.decision.words}"
+    return _activity("decision.check", request, CheckedDecision, summary=summary)
+
+
+async def notify(notice: Notice) -> None:
+    """Tell people of a question by the webhook; after some attempts in vain, nobody is told."""
+    await workflow.execute_activity(
+        "decision.notify",
+        notice,
+        start_to_close_timeout=NOTICE_ATTEMPT,
+        retry_policy=NOTICE_RETRY,
+        summary=cell(f"{notice.moment.value}: {notice.question.id}", 200),
+    )
 
 
 def prepare(request: PrepareRun) -> Awaitable[PreparedRun]:
@@ -172,6 +209,41 @@ def deliver(request: Deliver) -> Awaitable[Delivery]:
     return _activity("workspace.deliver", request, Delivery, summary=summary)
 
 
+def plan_deliveries(request: PlanDeliveries) -> Awaitable[DeliveryPlan]:
+    """What stands against deliveries, before anything is spent."""
+    return _activity("delivery.plan", request, DeliveryPlan, summary="look at the deliveries")
+
+
+def take(request: TakeCommits) -> Awaitable[Taken]:
+    """What a person committed on the run's branch."""
+    return _activity("delivery.take", request, Taken, summary=f"look at {request.branch}")
+
+
+def prepare_merge(request: MergeInto) -> Awaitable[ReadyMerge]:
+    """The merge of the result into a branch of the user's, without changing that."""
+    summary = f"merge into {request.branch}"
+    return _activity("delivery.prepare_merge", request, ReadyMerge, summary=summary)
+
+
+async def move_branch(request: MoveBranch) -> bool:
+    """Let a branch of the user's go forward; False where it was not where it was expected."""
+    summary = f"move {request.branch} to {request.new[:12]}"
+    return (await _activity("delivery.move_branch", request, Moved, summary=summary)).moved
+
+
+def make_delivery(request: MakeDelivery) -> Awaitable[DeliveryLine]:
+    """A push or a command, tried once: what fails may have taken effect."""
+    return _activity(
+        "delivery.make", request, DeliveryLine, summary=f"deliver {request.target}", retry=ONCE
+    )
+
+
+def settle_delivery(request: MakeDelivery) -> Awaitable[DeliveryLine]:
+    """What is known of a delivery that did not answer."""
+    summary = f"look what became of {request.target}"
+    return _activity("delivery.settle", request, DeliveryLine, summary=summary)
+
+
 def close_workspace(run: str) -> Awaitable[None]:
     """Clear away the run's own repository and worktrees."""
     return _activity("workspace.close", run, None, summary="clear the workspace away")
@@ -218,6 +290,7 @@ async def _activity(
     summary: str,
     attempt: timedelta = TOOL_ATTEMPT,
     patience: timedelta = ENGINE_PATIENCE,
+    retry: RetryPolicy = RETRY,
 ) -> T:
     result: T = await workflow.execute_activity(
         name,
@@ -226,7 +299,7 @@ async def _activity(
         start_to_close_timeout=attempt,
         schedule_to_close_timeout=max(patience, attempt),
         heartbeat_timeout=HEARTBEAT,
-        retry_policy=RETRY,
+        retry_policy=retry,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=cell(summary, 200),
     )

@@ -13,12 +13,18 @@ from collections.abc import Sequence
 from temporalio.exceptions import ActivityError
 
 from cadre.domain import briefs
+from cadre.domain.decisions import Choice, Question
+from cadre.domain.open_ends import part_text
 from cadre.domain.roles import RESOLVER
 from cadre.domain.runs import AgentState, PartState
 from cadre.domain.turns import ContextItem
 from workflows import gateway
+from workflows.ends import cancelled, unless_cancelled
 from workflows.parts import Built
-from workflows.run import Run, cancelled
+from workflows.run import Run
+
+# How often a person is asked about one part.
+MAX_QUESTIONS = 20
 
 
 class Integration:
@@ -36,23 +42,30 @@ class Integration:
         order = await self._run.main.merge_order(commits)
         by_number = {str(part.number): part for part in parts}
         for name in order:
-            await self._merge(by_number[name])
+            try:
+                await self._merge(by_number[name])
+            finally:
+                self._run.main.back_to_head()  # nothing is kept of what did not fit
+            unless_cancelled()
 
     async def _merge(self, part: Built) -> None:
         run = self._run
         title = run.ledger.parts[part.number].title
         try:
             met, problem = await self._put_in(part, title)
+            if problem and run.spec.ask:
+                met, problem = await self._settled_by_a_person(part, title, problem)
+            if not problem:
+                subject = f"Merge part {part.number}: {title}"
+                body = briefs.summary_of(part.result)
+                await run.main.commit_merge(part.branch.head, subject, body)
         except ActivityError as failure:
             if cancelled():
                 raise
             met, problem = "", gateway.reason(failure)
         if problem:
-            run.main.back_to_head()
             run.part(part.number, PartState.LEFT_OUT, problem, part.branch)
             return
-        subject = f"Merge part {part.number}: {title}"
-        await run.main.commit_merge(part.branch.head, subject, briefs.summary_of(part.result))
         run.part(part.number, PartState.RESOLVED if met else PartState.INTEGRATED, met)
         run.aside.remove(part.branch)
         self._reports.append(briefs.report_of(part.result))
@@ -69,6 +82,41 @@ class Integration:
             if not problem:
                 return "", ""
         return met, await self._resolve(part, title, problem)
+
+    async def _settled_by_a_person(self, part: Built, title: str, problem: str) -> tuple[str, str]:
+        """How a person made the part fit, or what keeps it out since they did not."""
+        run = self._run
+        for _ in range(MAX_QUESTIONS):
+            run.main.back_to_head()
+            await run.main.deliver()
+            await part.branch.deliver()
+            text = part_text(part.number, title, problem, part.branch.target, run.main.target)
+            decision = await run.decide(
+                Question(
+                    id=f"part.{part.number}",
+                    kind="part",
+                    text=text,
+                    choices=(Choice.REJECT, Choice.EDIT),
+                    subject_sha256=part.branch.head,
+                )
+            )
+            if decision.verdict is not Choice.EDIT:
+                break
+            try:
+                await part.branch.take()
+                merged = await run.main.merge(part.branch.head, f"part {part.number}")
+            except ActivityError as failure:
+                if cancelled():
+                    raise
+                problem = gateway.reason(failure)
+                continue
+            if merged.clean:
+                problem = await self._broken(f"settled.{part.number}")
+                if not problem:
+                    return f"settled by {decision.by}", ""
+            else:
+                problem = f"it is in conflict still: {briefs.conflicts_line(merged)}"
+        return "", problem
 
     async def _resolve(self, part: Built, title: str, problem: str) -> str:
         """Have an agent put it right; what is still wrong after it."""

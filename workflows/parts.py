@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temporalio.exceptions import ActivityError
 
@@ -14,12 +14,13 @@ from cadre.domain.roles import WORKER
 from cadre.domain.runs import AgentResult, AgentState, PartLine, PartState
 from workflows import gateway
 from workflows.branch import Branch
-from workflows.run import Run, cancelled
+from workflows.ends import cancelled
+from workflows.run import Run
 
 
 @dataclass(frozen=True)
 class Built:
-    """A part that was done: its branch, and the agent that did it."""
+    """A part that an agent has worked at: its branch, and how that agent ended."""
 
     number: int
     branch: Branch
@@ -38,11 +39,19 @@ class Parts:
 
     async def build(self) -> list[Built]:
         """Do them all; the ones that were done. One that fails leaves the others alone, and what
-        there is of it stays on its branch. A share of the budget is kept for the integration."""
-        built = await self._run.each(list(self._parts), self._build, spare_shares=1)
-        return [part for part in built if part is not None]
+        there is of it stays on its branch. A share of the budget is kept for the integration; what
+        is left besides goes to the agents that have used their shares up."""
+        run = self._run
+        worked = await run.each(list(self._parts), self._work, spare_shares=1)
+        short = [part for part in worked if part and part.result.out_of_budget]
+        longer = await run.each(short, self._go_on, spare_shares=1)
+        parts = {part.number: part for part in (*worked, *longer) if part}
+        return [part for part in parts.values() if self._is_built(part)]
 
-    async def _build(self, number: int, shares: Shares) -> Built | None:
+    def _is_built(self, part: Built) -> bool:
+        return self._run.ledger.parts[part.number].state is PartState.BUILT
+
+    async def _work(self, number: int, shares: Shares) -> Built | None:
         run = self._run
         run.part(number, PartState.WORKING)
         try:
@@ -57,13 +66,32 @@ class Parts:
         result = await run.attempt(
             branch, WORKER, task, name=f"{WORKER.name}.{number}", shares=shares
         )
+        part = Built(number, branch, result)
+        await self._conclude(part)
+        return part
+
+    async def _go_on(self, part: Built, shares: Shares) -> Built:
+        """With what is left when all others have ended, its agent goes on where it stopped."""
+        run = self._run
+        run.part(part.number, PartState.WORKING, "goes on with more of the budget", part.branch)
+        part = replace(part, result=await run.go_on(part.branch, part.result, shares))
+        await self._conclude(part)
+        return part
+
+    async def _conclude(self, part: Built) -> None:
+        run, number, branch, result = self._run, part.number, part.branch, part.result
         if result.state is not AgentState.REPORTED:
             run.part(number, PartState.FAILED, f"{result.state.value}: {result.why}", branch)
-            return None
+            return
         if not branch.dirty:
             run.part(number, PartState.UNCHANGED)
-            return None
+            return
         report = BuildReport.model_validate(result.report)
-        await branch.commit(report.subject, report.summary)
+        try:
+            await branch.commit(report.subject, report.summary)
+        except ActivityError as failure:
+            if cancelled():
+                raise
+            run.part(number, PartState.FAILED, gateway.reason(failure), branch)
+            return
         run.part(number, PartState.BUILT, "", branch)
-        return Built(number, branch, result)

@@ -37,6 +37,7 @@ PATTERNS = (
     Pattern("scout-build", "A scout looks, a builder builds.", "workflows.scout_build:ScoutBuild"),
     Pattern("pipeline", "Scout, plan, build and review a task.", "workflows.pipeline:Pipeline"),
     Pattern("stages", "Stages of your own, each with a gate.", "workflows.gated:Gated"),
+    Pattern("approval", "Build, review, ask a person, deliver.", "workflows.approval:Approval"),
     Pattern("fan-out", "Many agents at once, integrated.", "workflows.fan_out:FanOut"),
 )
 

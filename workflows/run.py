@@ -16,8 +16,10 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from cadre.domain.agents import Agent, Role
-from cadre.domain.decisions import Decision, Question
+from cadre.domain.decisions import NOBODY, Decided, Question
+from cadre.domain.estimate import estimate_run
 from cadre.domain.ledger import Ledger, Shares
+from cadre.domain.open_ends import out_of_budget_text, raised
 from cadre.domain.render import cell, result_details
 from cadre.domain.runs import (
     AgentResult,
@@ -38,7 +40,7 @@ from workflows.bounded import bounded
 from workflows.branch import Branch
 from workflows.decisions import Decisions
 from workflows.display import Display
-from workflows.ends import Stop, stop_for
+from workflows.ends import Stop, cancelled, stop_for, unless_cancelled
 from workflows.team import Team
 
 T = TypeVar("T")
@@ -60,7 +62,7 @@ class Run:
         self.ledger = Ledger()
         self.aside: list[Branch] = []
         self._display = Display(self.ledger)
-        self._decisions = Decisions()
+        self._decisions = Decisions(spec.policy, self._display.waits)
         self._opened = False
 
     async def conduct(self, stages: Callable[[], Awaitable[Ending]]) -> RunResult:
@@ -80,15 +82,17 @@ class Run:
                 ending = Ending(status=RunStatus.FAILED, summary=gateway.reason(failure))
             else:
                 raise  # evicted from the worker's cache, not ended
-        result = await self._finish(ending)
-        if cancelled():
-            raise asyncio.CancelledError
+        finishing = asyncio.ensure_future(self._finish(ending))
+        try:
+            result = await asyncio.shield(finishing)
+        except asyncio.CancelledError:  # asked to end while it ends
+            result = await finishing
+        unless_cancelled()
         return result
 
     def phase(self, status: RunStatus) -> None:
         """Show what the run is doing now, and what it has cost so far."""
-        if cancelled():
-            raise asyncio.CancelledError
+        unless_cancelled()
         self._display.enter(status)
 
     async def ask(
@@ -97,9 +101,24 @@ class Run:
         """Run an agent on the main branch to its report; Stop where it ends without one, and
         what it did stays in the workspace."""
         result = await self._team.run(self.main, role, task, context, name=name)
+        while result.out_of_budget and self.spec.ask:
+            await self._more_budget(result)
+            if result.turns:
+                result = await self._team.go_on(self.main, result, Shares())
+            else:  # it did not begin
+                result = await self._team.run(self.main, role, task, context, name=name)
         if result.state is not AgentState.REPORTED:
             raise stop_for(result)
         return result
+
+    async def _more_budget(self, result: AgentResult) -> None:
+        """Let a person raise the budget for an agent that ran out of it; Stop where they do not."""
+        spec, budget = self.spec, self._team.budget
+        text = out_of_budget_text(result, self.ledger.spent, budget, spec.max_cost_usd)
+        decision = await self.decide(Question(id="budget", kind="budget", text=text))
+        if not decision.approved or decision.by == NOBODY:
+            raise stop_for(result)
+        self._team.budget = raised(budget, spec, decision.reason)
 
     async def gather(
         self, role: Role, tasks: Sequence[str], context: Sequence[ContextItem] = ()
@@ -132,6 +151,10 @@ class Run:
         """Run an agent on `branch` to its end, whatever that is."""
         return await self._team.run(branch, role, task, context, name=name, shares=shares)
 
+    async def go_on(self, branch: Branch, before: AgentResult, shares: Shares) -> AgentResult:
+        """Have an agent that ran out of its share go on where it stopped, with one more share."""
+        return await self._team.go_on(branch, before, shares)
+
     async def each(
         self,
         items: Sequence[T],
@@ -147,6 +170,7 @@ class Run:
     async def open_aside(self, name: str) -> Branch:
         """One more workspace at the run's base. What it holds at the end that is not on the main
         branch is delivered beside it."""
+        unless_cancelled()
         branch, _ = await Branch.open(self.spec, name, self.main.workspace.base)
         self.aside.append(branch)
         return branch
@@ -156,6 +180,7 @@ class Run:
     ) -> CheckResult | None:
         """Run a command, the run's own check if none is given, on a throw-away copy of the main
         branch's files; None where there is neither."""
+        unless_cancelled()
         command = command or self.spec.check
         if command is None:
             return None
@@ -175,17 +200,24 @@ class Run:
     @property
     def free(self) -> Decimal:
         """US dollars of the budget that are neither spent nor promised."""
-        return self.ledger.free(self.spec.max_cost_usd)
+        return self.ledger.free(self._team.budget).cost_usd
 
-    async def go_ahead(self, question: Question) -> Decision:
-        """Wait for a person to approve; Stop where they reject."""
+    async def decide(self, question: Question) -> Decided:
+        """Wait for a person's decision, at no cost, for as long as the run's policy lets them."""
+        before = self._display.status
         self.phase(RunStatus.WAITING)
-        self._display.ask(question)
-        decision = await self._decisions.ask(question)
-        self.ledger.notes.append(f"{question.id}: {decision.words}")
-        if not decision.approved:
-            raise Stop(RunStatus.REJECTED, decision.words)
-        return decision
+        decided = await self._decisions.ask(question)
+        self.ledger.decisions.append(decided)
+        self.ledger.notes.append(f"{decided.id}: {decided.words}")
+        self.phase(before)
+        return decided
+
+    async def go_ahead(self, question: Question) -> Decided:
+        """Wait for a person to approve; Stop where they reject."""
+        decided = await self.decide(question)
+        if not decided.approved:
+            raise Stop(RunStatus.REJECTED, decided.words)
+        return decided
 
     def agent(self, role: Role) -> Agent:
         """The agent that fills a role in this run."""
@@ -211,6 +243,8 @@ class Run:
             )
         )
         self.ledger.notes += [*opened.notes, f"sandbox: {opened.sandbox}", *prepared.notes]
+        models = {name: agent.model for name, agent in prepared.agents.items()}
+        self.ledger.estimate = estimate_run(spec, models)
         self._team = Team(spec, prepared, self.ledger, self._display.show)
         if opened.setup is not None and not opened.setup.passed:
             tail = opened.setup.tail.strip()[-500:]
@@ -220,29 +254,30 @@ class Run:
         """Keep what there is on branches, write the record, clear the workspaces away."""
         run, delivery, lost = self.spec.run, None, False
         if self._opened:
-            try:
-                delivery = await self._deliver()
-            except ActivityError as failure:
-                ending = Ending(status=RunStatus.FAILED, summary=gateway.reason(failure))
+            delivery, failures = await self._deliver()
+            if failures:
+                ending = Ending(status=RunStatus.FAILED, summary="; ".join(failures))
                 lost = True
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self.ledger.notes += [f"refused: {cell(r.why)}" for r in self._decisions.refusals]
         base = self.main.workspace.base if self._opened else ""
         result = self.ledger.result(run, ending, base, delivery)
         self._display.enter(ending.status)
         await gateway.record_run(RecordRun(run=run, result=result))
-        if self._opened and not lost:
+        if not lost:  # also what a cancelled opening began
             await gateway.close_workspace(run)
         workflow.set_current_details(result_details(result))
         return result
 
-    async def _deliver(self) -> Delivery | None:
-        for branch in self.aside:
-            await branch.deliver()
-        delivery = await self.main.deliver()
-        if delivery is None:
+    async def _deliver(self) -> tuple[Delivery | None, list[str]]:
+        """The main branch as delivered, and what went wrong with it or with another one."""
+        delivery, failures = None, []
+        for branch in (*self.aside, self.main):
+            try:
+                delivery = await branch.deliver()
+            except ActivityError as failure:
+                delivery = None
+                failures.append(f"{branch.target}: {gateway.reason(failure)}")
+        if delivery is None and not failures:
             self.ledger.notes.append("nothing was changed, so there is no branch")
-        return delivery
-
-
-def cancelled() -> bool:
-    """Whether the run was asked to end."""
-    return workflow.cancellation_reason() is not None
+        return delivery, failures

@@ -42,6 +42,7 @@ class Stages:
         self._allow_test_changes = allow_test_changes
         self._check: CheckResult | None = None
         self.known: list[ContextItem] = []
+        self.task = run.spec.task
 
     async def gather(self, role: Role, tasks: Sequence[str]) -> None:
         """Several agents of one role that only reads, at once."""
@@ -60,25 +61,39 @@ class Stages:
         return result
 
     async def until_passed(
-        self, role: Role, task: Callable[[str], str], gates: Sequence[Gate], *, rounds: int
+        self,
+        role: Role,
+        task: Callable[[str], str],
+        gates: Sequence[Gate],
+        *,
+        rounds: int,
+        against: Sequence[Finding] = (),
     ) -> Ending:
         """Agents of a role, one after another, until every gate lets their work pass.
 
-        `task` makes an agent's task from what stands against the work of the one before it.
+        `task` makes an agent's task from what stands against the work of the one before it; for the
+        first one that is `against`.
         """
-        verdict = Verdict("")
+        verdict = Verdict("", against)
         for number in range(1, rounds + 1):
             worked = await self.ask(role, task(briefs.findings_text(verdict.findings)))
-            verdict = await self._judged(worked, gates)
+            own = Verdict(briefs.summary_of(worked))
+            verdict = await self._judged(worked.agent_id, gates, own)
             if not briefs.standing(verdict.findings):
                 return Ending.of(RunStatus.APPROVED, verdict.summary, verdict.findings, number)
         return Ending.of(RunStatus.NOT_APPROVED, verdict.summary, verdict.findings, rounds)
 
-    async def _judged(self, worked: AgentResult, gates: Sequence[Gate]) -> Verdict:
-        """What the first gate says that does not open, else the last one."""
-        verdict = Verdict(briefs.summary_of(worked))
+    async def judged(self, worker: str, gates: Sequence[Gate]) -> Ending:
+        """What the gates say of the files as `worker` left them, who need not be an agent."""
+        verdict = await self._judged(worker, gates, Verdict(""))
+        stands = briefs.standing(verdict.findings)
+        status = RunStatus.NOT_APPROVED if stands else RunStatus.APPROVED
+        return Ending.of(status, verdict.summary, verdict.findings, 1)
+
+    async def _judged(self, worker: str, gates: Sequence[Gate], verdict: Verdict) -> Verdict:
+        """What the first gate says that does not open, else the last one; `verdict` without any."""
         for gate in gates:
-            verdict = await gate(worked.agent_id)
+            verdict = await gate(worker)
             if briefs.standing(verdict.findings):
                 break
         return verdict
@@ -105,7 +120,7 @@ class Stages:
         run = self._run
         run.phase(RunStatus.REVIEWING)
         change = await run.main.describe(f"after.{worker}")
-        task = briefs.review_task(run.spec.task, run.main.workspace.base, change, self._check)
+        task = briefs.review_task(self.task, run.main.workspace.base, change, self._check)
         context = [*self.known, briefs.diff_of(change)]
         reviewed = await run.ask(REVIEWER, task, context)
         review = Review.model_validate(reviewed.report)

@@ -8,17 +8,18 @@ from collections.abc import Callable, Sequence
 from temporalio.exceptions import ChildWorkflowError
 
 from cadre.domain.agents import Agent, Role
-from cadre.domain.budget import Bound, Limits
+from cadre.domain.budget import Allowance, Bound, Limits
 from cadre.domain.ledger import Ledger, Promise, Shares
 from cadre.domain.runs import AgentResult, AgentSpec, PreparedRun, RecordAgent, RunInput
 from cadre.domain.turns import ContextItem
 from workflows import gateway
 from workflows.branch import Branch
-from workflows.ends import not_started, without_result
+from workflows.ends import not_started, unless_cancelled, without_result
 
 
 class Team:
-    """Runs agents on branches; `changed` is called when one starts or ends."""
+    """Runs agents on branches; `changed` is called when one starts or ends. `budget` is what all of
+    them together may use."""
 
     def __init__(
         self, spec: RunInput, prepared: PreparedRun, ledger: Ledger, changed: Callable[[], None]
@@ -28,6 +29,9 @@ class Team:
         self._ledger = ledger
         self._changed = changed
         self._numbers: Counter[str] = Counter()
+        self._specs: dict[str, AgentSpec] = {}
+        self.budget = Allowance(cost_usd=spec.max_cost_usd, tokens=spec.max_tokens)
+        self._names: set[str] = set()
 
     async def run(
         self,
@@ -44,16 +48,17 @@ class Team:
         It may spend its share of what the budget has free: all of it, unless others share. An
         agent without a name is called by its role and a number.
         """
+        unless_cancelled()
         self._numbers[role.name] += 1
-        name = name or f"{role.name}.{self._numbers[role.name]}"
+        name = self._unused(name or f"{role.name}.{self._numbers[role.name]}")
         shares, agent = shares or Shares(), self._prepared.agents[role.name]
         room = self._spec.max_agents - self._ledger.agents - 1
         helpers = shares.agents(room) if agent.helpers else 0
-        promise = Promise(shares.next(self._ledger.free(self._spec.max_cost_usd)), helpers)
+        promise = Promise(shares.next(self._ledger.free(self.budget)), helpers)
         if room < 0:
             return not_started(name, branch.snapshot, Bound.AGENTS)
-        if promise.usd <= 0:
-            return not_started(name, branch.snapshot, Bound.COST)
+        if bound := promise.allowance.bound:
+            return not_started(name, branch.snapshot, bound)
         spec = AgentSpec(
             run=self._spec.run,
             agent_id=name,
@@ -64,25 +69,55 @@ class Team:
             workspace=branch.workspace,
             snapshot=branch.snapshot,
             limits=self._limits(agent, promise),
+            policy=self._spec.policy,
         )
+        return await self._run(branch, spec, promise)
+
+    async def go_on(self, branch: Branch, before: AgentResult, shares: Shares) -> AgentResult:
+        """An agent that ran out of its share goes on where it stopped, with one more share."""
+        unless_cancelled()
+        free = shares.next(self._ledger.free(self.budget))
+        if free.bound or before.agent_id not in self._specs:  # it had not even begun
+            return before
+        spec, total = self._specs[before.agent_id], before.total
+        limits = spec.limits.model_copy(
+            update={
+                "max_cost_usd": total.cost_usd + free.cost_usd,
+                "max_tokens": total.tokens + free.tokens,
+                "max_agents": len(before.helpers),
+            }
+        )
+        again = {"limits": limits, "before": before, "snapshot": branch.snapshot}
+        return await self._run(branch, spec.model_copy(update=again), Promise(free))
+
+    async def _run(self, branch: Branch, spec: AgentSpec, promise: Promise) -> AgentResult:
+        name, self._specs[spec.agent_id] = spec.agent_id, spec
         self._ledger.began(name, promise)
         self._changed()
         try:
             result = await gateway.run_agent(spec)
         except ChildWorkflowError as failure:
             result = without_result(spec, failure)
-        self._ledger.ended(result, agent)
-        if role.writes:
+        self._ledger.ended(result, spec.agent)
+        if spec.agent.role.writes:
             branch.snapshot, branch.writer = result.snapshot, name
         self._changed()
         await gateway.record_agent(RecordAgent(run=spec.run, agent_id=name))
         return result
 
+    def _unused(self, name: str) -> str:
+        """The name, or one like it: an agent's answers are kept under its name."""
+        names = (name, *(f"{name}.{n}" for n in range(2, len(self._names) + 2)))
+        found = next(each for each in names if each not in self._names)
+        self._names.add(found)
+        return found
+
     def _limits(self, agent: Agent, promise: Promise) -> Limits:
         spec = self._spec
         return Limits(
             max_turns=min(spec.max_turns, agent.max_turns or spec.max_turns),
-            max_cost_usd=promise.usd,
+            max_cost_usd=promise.allowance.cost_usd,
+            max_tokens=promise.allowance.tokens,
             max_active_seconds=spec.max_minutes * 60,
             max_agents=promise.agents,
             max_depth=spec.max_depth - 1,

@@ -28,7 +28,10 @@ SPELLINGS = {
     "disallowed_tools": "disallowedTools",
     "disallowed-tools": "disallowedTools",
 }
-USED = ("name", "description", "tools", "disallowedTools", "model", "effort", "permissionMode")
+USED = (
+    *("name", "description", "tools", "disallowedTools", "model", "effort", "permissionMode"),
+    "fallbackModel",  # Cadre's own; Claude Code ignores it
+)
 COSMETIC = ("color",)
 NOT_YET = ("mcpServers", "skills", "hooks", "memory", "background", "isolation", "initialPrompt")
 KNOWN = frozenset((*USED, "maxTurns", *COSMETIC, *NOT_YET, *SPELLINGS))
@@ -82,6 +85,7 @@ class _Reader:
             disallowed_tools=self._tools if disallowed.everything else disallowed.whole,
             deny=disallowed.rules,
             model=self._text("model"),
+            fallback_model=self._text("fallbackModel"),
             effort=self._effort(),
             permission_mode=self._permission_mode(),
             max_turns=self._max_turns(),

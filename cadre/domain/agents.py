@@ -34,6 +34,7 @@ class AgentDefinition(Value):
     only: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     model: str | None = None
+    fallback_model: str | None = None
     effort: str | None = None
     permission_mode: PermissionMode | None = None
     max_turns: int | None = Field(default=None, ge=1)
@@ -66,7 +67,8 @@ class HelperLine(Value):
 
 
 class Agent(Value):
-    """A definition resolved for one run: which tools it really has, on which model.
+    """A definition resolved for one run: which tools it really has, on which model. `fallback` is
+    the cheaper model that may go on where the budget runs short.
 
     `definition_key` names the whole definition in the object store, `sha256` its file's hash.
     """
@@ -79,6 +81,7 @@ class Agent(Value):
     tools: tuple[str, ...]
     permissions: Permissions = Permissions()
     model: Model
+    fallback: Model | None = None
     effort: str | None = None
     max_turns: int | None = None
     helpers: tuple[HelperLine, ...] = ()
@@ -141,6 +144,6 @@ def asking(definition: AgentDefinition, tools: Sequence[str], run: PermissionMod
         if had := ", ".join(tool for tool in asked if tool in tools):
             return (
                 f"agent {definition.name}: {who} permission mode {mode} asks a person about "
-                f"{had} where no rule allows it; nobody can be asked yet, so that is denied"
+                f"{had} where no rule allows it"
             )
     return ""

@@ -14,6 +14,7 @@ class ErrorKind(StrEnum):
     MODEL_UNAVAILABLE = "model unavailable"  # rate limit, overload, 5xx, timeouts, broken streams
     MODEL_FAULT = "model fault"  # an answer that makes no sense; counted apart
     SUPERSEDED = "superseded"  # this attempt was thought dead, and another one is at work
+    WEBHOOK = "webhook"  # nobody could be told of a question; tried a few times
     MISTAKE = "internal error"  # of Cadre itself; tried a few times, since nobody knows
     # Final: retrying cannot help, the message says what to do.
     MODEL_REQUEST = "model request refused"  # 400, 413

@@ -9,11 +9,14 @@ range that people are shown spans half and twice the estimate.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from cadre.domain.agents import Agent
+from cadre.domain.budget import Estimate
 from cadre.domain.render import usd
 from cadre.domain.reports import Split
+from cadre.domain.runs import RunInput
 from cadre.domain.usage import Model
 
 TURNS = 15
@@ -39,14 +42,38 @@ def estimate(agent: Agent) -> Decimal:
     return estimate_model(agent.model)
 
 
+def estimate_run(spec: RunInput, models: Mapping[str, Model]) -> Estimate:
+    """What a run will probably cost; `models` are those of its roles, by their names."""
+    count = spec.headcount()
+    least = most = Decimal(0)
+    fewest = highest = 0
+    for role, model in models.items():
+        cost, (few, many) = estimate_model(model), count.get(role, (1, 1))
+        fewest, highest = fewest + few, highest + many
+        least, most = least + few * cost, most + many * cost
+    return Estimate(
+        fewest_agents=fewest,
+        most_agents=min(highest, spec.max_agents),
+        least_usd=least,
+        most_usd=max(least, min(most, spec.max_cost_usd / 2)),
+    )
+
+
+def estimate_words(estimate: Estimate) -> str:
+    """An estimate in words, such as `4 to 8 agents, $0.61 to $4.90`."""
+    few, many = estimate.fewest_agents, estimate.most_agents
+    agents = f"{few} agents" if few == many else f"{few} to {many} agents"
+    return f"{agents}, {estimate_range(estimate.least_usd, estimate.most_usd)}"
+
+
 def estimate_range(least: Decimal, most: Decimal) -> str:
     """A range in words: half of the least to twice the most."""
     return f"{usd(least / 2)} to {usd(most * 2)}"
 
 
 def split_text(split: Split, cost: Decimal, free: Decimal) -> str:
-    """What a person decides on before the parts of a task start, as Markdown."""
+    """What a person decides on before the parts of a task start, as Markdown. Nothing is left out,
+    since they answer for all of it; it is little longer than the report that it is made of."""
     parts = [f"{n}. **{part.title}** {part.task}" for n, part in enumerate(split.parts, 1)]
     head = f"{len(parts)} agents would start, for probably {estimate_range(cost, cost)}"
-    text = f"{head} ({usd(free)} are free).\n\n{split.summary}\n\n" + "\n".join(parts)
-    return text if len(text) <= 16_000 else text[:16_000] + "…"
+    return f"{head} ({usd(free)} are free).\n\n{split.summary}\n\n" + "\n".join(parts)

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
 from cadre.domain.agents import Agent
-from cadre.domain.budget import Spent
+from cadre.domain.budget import Allowance, Estimate, Spent
+from cadre.domain.decisions import Decided
+from cadre.domain.deliveries import DeliveryLine
+from cadre.domain.fitting import fitted
 from cadre.domain.runs import AgentLine, AgentResult, Ending, PartLine, RunResult
 from cadre.domain.workspaces import CheckResult, Delivery
 
@@ -23,24 +26,29 @@ class Shares:
     def agents(self, room: int) -> int:
         """How many sub-agents the next claimant may have where there is room for so many agents
         besides it: an equal share of what the other claimants leave, and one share stays free."""
-        return max(0, (room - self.claims + 1) // (self.claims + 1))
+        claims = max(1, self.claims)
+        return max(0, (room - claims + 1) // (claims + 1))
 
     def waive(self) -> None:
         """A claimant needs nothing."""
         self.claims -= 1
 
-    def next(self, free: Decimal) -> Decimal:
-        """The next claimant's share of US dollars, in whole millionths."""
-        share = (free / max(1, self.claims)).quantize(SHARE_STEP, ROUND_DOWN)
+    def next(self, free: Allowance) -> Allowance:
+        """The next claimant's share: US dollars in whole millionths, and tokens."""
+        claims = max(1, self.claims)
         self.claims -= 1
-        return share
+        return Allowance(
+            cost_usd=(free.cost_usd / claims).quantize(SHARE_STEP, ROUND_DOWN),
+            tokens=free.tokens // claims,
+        )
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What an agent that works may use: US dollars, and so many sub-agents."""
+    """What an agent that works may use besides what it has used before: US dollars and tokens, and
+    so many sub-agents."""
 
-    usd: Decimal
+    allowance: Allowance
     agents: int = 0
 
 
@@ -54,15 +62,25 @@ class Ledger:
     parts: dict[int, PartLine] = field(default_factory=dict)
     check_before: CheckResult | None = None
     check_after: CheckResult | None = None
+    deliveries: dict[int, DeliveryLine] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    decisions: list[Decided] = field(default_factory=list)
+    estimate: Estimate | None = None
 
     def began(self, agent_id: str, promise: Promise) -> None:
         """An agent started, and may use so much."""
         self.working[agent_id] = promise
 
     def ended(self, result: AgentResult, agent: Agent) -> None:
-        """An agent ended, however it did, and with it its sub-agents."""
+        """An agent ended, however it did, and with it its sub-agents. One that went on takes the
+        place of what it was before."""
         self.working.pop(result.agent_id, None)
+        below = f"{result.agent_id}/"
+        self.lines = [
+            line
+            for line in self.lines
+            if line.agent_id != result.agent_id and not line.agent_id.startswith(below)
+        ]
         self.lines.append(
             AgentLine(
                 agent_id=result.agent_id,
@@ -91,18 +109,20 @@ class Ledger:
     @property
     def agents(self) -> int:
         """How many agents there were, are, and may come by what was promised."""
-        return len(self.lines) + sum(1 + promise.agents for promise in self.working.values())
+        known = {line.agent_id for line in self.lines} | self.working.keys()
+        return len(known) + sum(promise.agents for promise in self.working.values())
 
-    def free(self, budget_usd: Decimal) -> Decimal:
-        """What of a budget in US dollars is neither spent nor promised; never negative."""
-        promised = sum((promise.usd for promise in self.working.values()), Decimal(0))
-        return max(Decimal(0), budget_usd - self.spent.cost_usd - promised)
+    def free(self, budget: Allowance) -> Allowance:
+        """What of a budget is neither spent nor promised; never negative."""
+        spent, promised = self.spent, [p.allowance for p in self.working.values()]
+        usd = sum((allowance.cost_usd for allowance in promised), spent.cost_usd)
+        return budget.less(usd, sum(allowance.tokens for allowance in promised) + spent.tokens)
 
     def result(
         self, run: str, ending: Ending, base: str = "", delivery: Delivery | None = None
     ) -> RunResult:
-        """The run's result."""
-        return RunResult(
+        """The run's result, small enough for a history."""
+        result = RunResult(
             run=run,
             status=ending.status,
             summary=ending.summary,
@@ -113,7 +133,11 @@ class Ledger:
             check_before=self.check_before,
             check_after=self.check_after,
             parts=tuple(self.parts.values()),
+            deliveries=tuple(self.deliveries.values()),
             agents=tuple(self.lines),
             spent=self.spent,
             notes=tuple(self.notes),
+            decisions=tuple(self.decisions),
+            estimate=self.estimate,
         )
+        return fitted(result)

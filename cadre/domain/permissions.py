@@ -87,10 +87,12 @@ class Layer(Value):
         why = f"{self.source} is in mode {self.mode}, and no rule allows it"
         return Decision(Outcome.ASK, why)
 
-    def forbids_change(self, path: str) -> str | None:
-        """The rule against any change of a file, by whatever tool; None where there is none."""
+    def forbids_change(self, path: str, *, approved: bool = False) -> str | None:
+        """The rule against any change of a file, by whatever tool; None where there is none. For a
+        call that a person approved, rules that ask are no more against it."""
         write = Request("Write", paths=(path,))
-        if (rule := _denying((*self.deny, *self.ask), write)) is not None:
+        against = self.deny if approved else (*self.deny, *self.ask)
+        if (rule := _denying(against, write)) is not None:
             return f"{self.source}: {rule}"
         where = [rule for rule in _parsed(self.only) if rule.covers("Write") and rule.specifier]
         if where and not allowed_by(where, write):
@@ -126,9 +128,10 @@ class Permissions(Value):
         decisions = (layer.decide(request) for layer in self.layers)
         return max(decisions, key=lambda d: d.outcome.value, default=Decision(Outcome.ALLOW))
 
-    def forbids_change(self, path: str) -> str | None:
+    def forbids_change(self, path: str, *, approved: bool = False) -> str | None:
         """The first rule against any change of a file, however it comes about."""
-        return next((why for each in self.layers if (why := each.forbids_change(path))), None)
+        reasons = (each.forbids_change(path, approved=approved) for each in self.layers)
+        return next((why for why in reasons if why), None)
 
     @property
     def unreadable(self) -> tuple[str, ...]:
@@ -164,7 +167,8 @@ class Permissions(Value):
     def within(self, outer: Permissions) -> Permissions:
         """These, bound by those of another agent as well."""
         more = tuple(layer for layer in outer.layers if layer not in self.layers)
-        return self.model_copy(update={"layers": (*more, *self.layers)})
+        speak = self.hooks_speak and outer.hooks_speak  # what one hears, its asker is told
+        return self.model_copy(update={"layers": (*more, *self.layers), "hooks_speak": speak})
 
 
 def _parsed(rules: tuple[str, ...]) -> list[Rule]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from cadre.domain.budget import Allowance, Bound, Limits, Spent, left
 from cadre.domain.ledger import Ledger
-from cadre.domain.turns import ModelAnswer, ToolResult
+from cadre.domain.runs import AgentResult
+from cadre.domain.turns import ModelAnswer, OutOfBudget, ToolResult
 
 # So many unusable answers in a row (an invalid tool input, a report that does not fit, an answer
 # that was cut off) end an agent: it would only go on like that at the user's expense.
@@ -15,6 +16,10 @@ MAX_STRIKES = 3
 LAST_TURN = (
     "This is your last turn: the run allows no further one. Call no tools. End now with your "
     "report, and say in it what is unfinished."
+)
+GOING_ON = (
+    "The budget for your work had run out and has been raised. Go on where you stopped, and come "
+    "to your end soon."
 )
 CUT_OFF = (
     "Your last answer was cut off because it was too long; a tool call that was not complete was "
@@ -25,7 +30,8 @@ CUT_OFF = (
 @dataclass
 class Progress:
     """The state of an agent's loop. `idle_seconds` went by without any work of its own: in an
-    outage, while no worker was there, or while its sub-agents worked. These are in `helpers`."""
+    outage, while no worker was there, or while its sub-agents worked. These are in `helpers`.
+    `said` is what its model said last, in short."""
 
     limits: Limits
     snapshot: str
@@ -35,12 +41,21 @@ class Progress:
     strikes: int = 0
     last_strike: str = ""
     idle_seconds: float = 0.0
+    said: str = ""
+
+    @classmethod
+    def after(cls, before: AgentResult | None, limits: Limits, snapshot: str) -> Progress:
+        """Where an agent stands that ended as `before` says and now goes on, or that begins."""
+        if before is None:
+            return cls(limits, snapshot)
+        helpers = Ledger(lines=list(before.helpers))
+        return cls(limits, snapshot, before.turns, before.spent, helpers, said=before.said)
 
     def bound_met(self, active_seconds: float) -> Bound | None:
         """The bound that the work has met after so many seconds of activity, if any."""
         if self.turns >= self.limits.max_turns:
             return Bound.TURNS
-        if self.total.usage.total_tokens >= self.limits.max_tokens:
+        if self.total.tokens >= self.limits.max_tokens:
             return Bound.TOKENS
         if self.total.cost_usd >= self.limits.max_cost_usd:
             return Bound.COST
@@ -64,12 +79,14 @@ class Progress:
         return self.limits.max_turns > 1 and self.turns == self.limits.max_turns - 1
 
     def answered(self, answer: ModelAnswer) -> None:
-        """Count a turn and what it used."""
-        self.turns += 1
+        """Count a turn and what it used; a call that was not made is no turn."""
+        self.turns += not isinstance(answer.outcome, OutOfBudget)
+        self.said = answer.preview or self.said
         self.spent += Spent(
             usage=answer.usage,
             cost_usd=answer.cost_usd,
             lost_usd=answer.lost_usd,
+            lost_tokens=answer.lost_tokens,
             lost_attempts=answer.lost_attempts,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from cadre.domain.budget import Spent
+from cadre.domain.deliveries import DeliveryLine
 from cadre.domain.runs import AgentLine, PartLine, RunResult, RunStatus
 
 # Temporal's UI gives a table's cells no margin: an em space, kept from being trimmed by a
@@ -90,6 +91,7 @@ def result_details(result: RunResult) -> str:
     for when, check in (("before", result.check_before), ("after", result.check_after)):
         if check is not None:
             facts.append(f"Check {when}: {'passes' if check.passed else 'fails'}")
+    facts += [cell(f"Delivery {delivery_words(line)}") for line in result.deliveries]
     findings = [f"**{f.severity.value}** {f.path}: {cell(f.message)}" for f in result.findings]
     parts = [
         f"### {result.status.value}",
@@ -102,6 +104,12 @@ def result_details(result: RunResult) -> str:
         _bullets([cell(note) for note in result.notes]),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def delivery_words(line: DeliveryLine) -> str:
+    """What became of a delivery."""
+    said = f"{line.target}: {line.state.value}"
+    return f"{said}: {line.why}" if line.why else said
 
 
 def _bullets(lines: Iterable[str]) -> str:

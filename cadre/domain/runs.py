@@ -10,7 +10,9 @@ from pydantic import Field, field_validator
 
 from cadre.domain.agents import Agent, Role
 from cadre.domain.base import Value
-from cadre.domain.budget import Bound, Limits, Spent
+from cadre.domain.budget import Bound, Estimate, Limits, Spent
+from cadre.domain.decisions import Decided, Policy
+from cadre.domain.deliveries import DeliveryLine
 from cadre.domain.permissions import PermissionMode
 from cadre.domain.reports import Finding
 from cadre.domain.turns import ContextItem
@@ -21,6 +23,8 @@ RUN_ID_PATTERN = r"^[a-z0-9](?:[a-z0-9_-]|\.[a-z0-9_-]){0,62}$"
 TASK_QUEUE = "cadre"
 # Each agent and each part has a line in the run's result, and no payload is larger than 64 KB.
 MAX_AGENTS = 64
+# A task travels in the history, with what its agent may do.
+MAX_TASK_BYTES = 16 * 1024
 
 
 class AgentState(StrEnum):
@@ -35,20 +39,6 @@ class AgentState(StrEnum):
     FAILED = "failed"
 
 
-class AgentSpec(Value):
-    """Input of the agent workflow, whose ID is `<run>/<agent_id>`."""
-
-    run: str
-    agent_id: str
-    agent: Agent
-    task: str
-    conventions: ContextItem | None = None
-    context: tuple[ContextItem, ...] = ()
-    workspace: Workspace
-    snapshot: str
-    limits: Limits
-
-
 class AgentLine(Value):
     """One agent's line in a run's result; `definition_sha256` is of the file that defined it."""
 
@@ -61,11 +51,22 @@ class AgentLine(Value):
     why: str = ""
 
 
+class Unsaid(Value):
+    """What a model was to be told next when its agent ended: results of the tools that it called,
+    by their IDs, and a word of the engine's. `charged` attempts at it are in the agent's books."""
+
+    results: tuple[str, ...] = ()
+    remark: str | None = None
+    charged: int = 0
+
+
 class AgentResult(Value):
     """What an agent leaves: its report where it made one, and always what it did and used.
 
     `snapshot` is the workspace's state at its end; `why` says in one line what ended it, where
-    that was not its report. `spent` is its own; `helpers` are its sub-agents with theirs.
+    that was not its report, and `said` what its model said last, in short. `spent` is its own;
+    `helpers` are its sub-agents with theirs. Its conversation stays in the object store, so with
+    `unsaid` it can go on where it stopped.
     """
 
     agent_id: str
@@ -74,10 +75,39 @@ class AgentResult(Value):
     report_key: str | None = None
     bound: Bound | None = None
     why: str = ""
+    said: str = ""
     snapshot: str
     turns: int
     spent: Spent
     helpers: tuple[AgentLine, ...] = ()
+    unsaid: Unsaid = Unsaid()
+
+    @property
+    def total(self) -> Spent:
+        """What it and its sub-agents used."""
+        return sum((line.spent for line in self.helpers), self.spent)
+
+    @property
+    def out_of_budget(self) -> bool:
+        """Whether it ended for want of money or tokens alone, so that it could go on with more."""
+        return self.state is AgentState.BOUND and self.bound in (Bound.COST, Bound.TOKENS)
+
+
+class AgentSpec(Value):
+    """Input of the agent workflow, whose ID is `<run>/<agent_id>`. `before` is how it ended before,
+    where it goes on; the limits then count from its first beginning."""
+
+    run: str
+    agent_id: str
+    agent: Agent
+    task: str
+    conventions: ContextItem | None = None
+    context: tuple[ContextItem, ...] = ()
+    workspace: Workspace
+    snapshot: str
+    limits: Limits
+    policy: Policy = Policy(no_ask=True)
+    before: AgentResult | None = None
 
 
 class PrepareRun(Value):
@@ -119,8 +149,10 @@ class RunStatus(StrEnum):
     WAITING = "waiting for a decision"
     WORKING = "working"
     INTEGRATING = "integrating"
+    DELIVERING = "delivering"
     APPROVED = "approved"
     NOT_APPROVED = "not approved"
+    NOT_DELIVERED = "not delivered"
     PARTLY = "partly done"
     REJECTED = "rejected"
     OUT_OF_BUDGET = "out of budget"
@@ -172,9 +204,12 @@ class RunResult(Value):
     check_before: CheckResult | None = None
     check_after: CheckResult | None = None
     parts: tuple[PartLine, ...] = ()
+    deliveries: tuple[DeliveryLine, ...] = ()
     agents: tuple[AgentLine, ...] = ()
     spent: Spent = Spent()
     notes: tuple[str, ...] = ()
+    decisions: tuple[Decided, ...] = ()
+    estimate: Estimate | None = None
 
 
 class Ending(Value):
@@ -193,19 +228,28 @@ class Ending(Value):
         return cls(status=status, summary=summary, findings=tuple(findings), rounds=rounds)
 
 
-class RunInput(Value):
+class RunInput(Policy):
     """What every pattern takes. The command line derives its options from these fields."""
 
     run: str = Field(pattern=RUN_ID_PATTERN, max_length=64, description="The run's ID.")
     task: str = Field(min_length=1, max_length=16_000, description="What shall be done.")
     repo: str = Field(description="Path of the repository.")
     base: str = Field(default="HEAD", description="Commit, branch or tag to start from.")
-    setup: str | None = Field(default=None, description="Command that prepares the environment.")
+    setup: str | None = Field(
+        default=None, max_length=4000, description="Command that prepares the environment."
+    )
     setup_network: bool = Field(default=False, description="Let the setup command use the network.")
-    check: str | None = Field(default=None, description="Command that must pass on the result.")
+    check: str | None = Field(
+        default=None, max_length=4000, description="Command that must pass on the result."
+    )
     max_turns: int = Field(default=60, ge=1, le=1000, description="Model calls of one agent.")
     max_cost_usd: Decimal = Field(
         default=Decimal(10), gt=0, description="US dollars that the run may cost."
+    )
+    max_tokens: int = Field(
+        default=50_000_000,  # a million for each of the agents that a run may have by default
+        ge=1,
+        description="Tokens that the run may use: prompts, cached or not, and answers.",
     )
     max_minutes: float = Field(default=60, gt=0, description="Active minutes of one agent.")
     max_agents: int = Field(
@@ -216,6 +260,11 @@ class RunInput(Value):
     )
     at_once: int = Field(
         default=20, ge=1, le=MAX_AGENTS, description="Agents that work at the same time."
+    )
+    ask: bool = Field(
+        default=False,
+        description="Ask a person about what would end the run or leave a part of it out: a budget "
+        "that ran out, a merge that cannot be settled.",
     )
     disallowed_tools: tuple[str, ...] = Field(
         default=(), description="Tools that no agent of the run may use."
@@ -238,12 +287,26 @@ class RunInput(Value):
         default=False, description="Let the repository's own definitions fill locked roles."
     )
 
+    @field_validator("task")
+    @classmethod
+    def _fits_the_history(cls, task: str) -> str:
+        if len(task.encode()) > MAX_TASK_BYTES:
+            raise ValueError(
+                f"it has more than {MAX_TASK_BYTES} bytes: put it into a file of the repository"
+            )
+        return task
+
     @field_validator("run")
     @classmethod
     def _is_a_branch(cls, run: str) -> str:
         if run.endswith(".lock"):
             raise ValueError("git refuses a branch that ends in .lock")
         return run
+
+    @property
+    def policy(self) -> Policy:
+        """Who decides in this run, apart from all else."""
+        return Policy.model_validate({name: getattr(self, name) for name in Policy.model_fields})
 
     def cast(self) -> tuple[tuple[Role, str], ...]:
         """The roles of the pattern, each with the name of the definition that shall fill it."""
@@ -255,8 +318,8 @@ class RunInput(Value):
 
     @property
     def asks(self) -> bool:
-        """Whether the run asks a person before it goes on."""
-        return False
+        """Whether the run may ask a person before it goes on."""
+        return self.ask
 
     @property
     def subject(self) -> str:

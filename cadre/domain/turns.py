@@ -14,6 +14,7 @@ from pydantic import Field
 from cadre.domain.agents import Agent
 from cadre.domain.base import Value
 from cadre.domain.budget import Allowance, Bound
+from cadre.domain.decisions import Decided
 from cadre.domain.permissions import Permissions
 from cadre.domain.usage import Usage
 from cadre.domain.workspaces import Workspace
@@ -42,7 +43,8 @@ class ModelCall(Value):
 
     `turn` counts from 1. `results` are the IDs of the tool uses of the turn before, whose
     results lie in the object store; `remark` is the engine's own word to the agent (a report
-    that did not fit, an answer that was cut off). `max_tokens` bounds the answer.
+    that did not fit, an answer that was cut off). `max_tokens` bounds the answer. `charged` of the
+    turn's attempts are in the agent's books already.
     """
 
     run: str
@@ -54,6 +56,7 @@ class ModelCall(Value):
     remark: str | None = None
     allowance: Allowance
     max_tokens: int = Field(default=32_000, ge=1)
+    charged: int = 0
 
 
 class ToolUse(Value):
@@ -121,30 +124,38 @@ Outcome = Annotated[
 
 class ModelAnswer(Value):
     """What came of a model call. `cost_usd` includes `lost_usd`, the worst case of
-    `lost_attempts` attempts that may have been billed though their answer is lost. `seconds` is
-    what the attempt took that was answered, without retries and waits."""
+    `lost_attempts` attempts that may have been billed though their answer is lost; `usage` is
+    without their `lost_tokens`. `model` is the one that was asked, empty where none was. `attempts`
+    counts all that the turn has had. `seconds` is what the attempt took that was answered, without
+    retries and waits."""
 
     outcome: Outcome
     preview: str = ""
+    model: str = ""
     usage: Usage = Usage()
     cost_usd: Decimal = Decimal(0)
     lost_usd: Decimal = Decimal(0)
+    lost_tokens: int = 0
     lost_attempts: int = 0
+    attempts: int = 0
     seconds: float = 0.0
 
 
 class SettleTurn(Value):
-    """Tell what a turn has cost whose model call failed or was cancelled (`model.settle`)."""
+    """Tell what a turn has cost whose model call failed or was cancelled (`model.settle`).
+    `charged` of its attempts are in the agent's books already."""
 
     run: str
     agent_id: str
     turn: int
+    charged: int = 0
 
 
 class ToolCall(Value):
     """Run one tool use of an answer (activity `tool.run`), as far as `permissions` let.
 
     A call that may write starts from `snapshot` exactly, whatever an earlier attempt left.
+    `may_ask` tells that a person can be asked about it, `decision` what they said.
     """
 
     run: str
@@ -156,6 +167,18 @@ class ToolCall(Value):
     writes: bool
     workspace: Workspace
     snapshot: str
+    may_ask: bool = False
+    decision: Decided | None = None
+
+
+class ToolAsks(Value):
+    """What a person is asked about a call: `why`, the call as it would run (its beginning, where
+    it is long), its key in the object store and its hash."""
+
+    why: str
+    shown: str
+    key: str
+    sha256: str
 
 
 class ToolResult(Value):
@@ -163,7 +186,7 @@ class ToolResult(Value):
 
     `snapshot` is the workspace's state after it. `invalid` marks an input that does not fit the
     tool's schema, or a tool that the agent does not have; `denied` one that a rule, a mode or a
-    hook was against, so that it did nothing.
+    hook was against, so that it did nothing. With `asks` nothing has run yet.
     """
 
     use_id: str
@@ -173,3 +196,4 @@ class ToolResult(Value):
     preview: str
     snapshot: str
     seconds: float
+    asks: ToolAsks | None = None

@@ -111,11 +111,13 @@ class DiffStat(Value):
 
 
 class DescribeChange(Value):
-    """Describe how `snapshot` differs from the workspace's base, for an agent to read."""
+    """Describe how `snapshot` differs from the snapshot `since`, or from the workspace's base, for
+    an agent or a person to read."""
 
     workspace: Workspace
     snapshot: str
     name: str
+    since: str | None = None
 
 
 class Change(Value):
@@ -142,12 +144,14 @@ class CommitChange(Value):
 
 
 class Deliver(Value):
-    """Fetch `commit` of the run's repository into the user's repository as branch `branch`."""
+    """Fetch `commit` of the run's repository into the user's repository as branch `branch`, which
+    the run left there at `before`, if it made it already."""
 
     workspace: Workspace
     repo: str
     commit: str
     branch: str
+    before: str = ""
 
 
 class Delivery(Value):

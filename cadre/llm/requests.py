@@ -36,7 +36,7 @@ _NOT_ADAPTIVE = (
 # some 500 tokens for tools, so this leaves a wide margin.
 SERVICE_TOKENS = 2_000
 # Without a display, some models keep even their words between tool calls to themselves.
-_THINKING = {"type": "adaptive", "display": "summarized"}
+ADAPTIVE_THINKING = {"type": "adaptive", "display": "summarized"}
 _CACHED = {"type": "ephemeral"}
 
 
@@ -66,7 +66,7 @@ def make_frame(
         system=system_prompt(agent_id, agent.role, definition, agent.tools, workspace),
         tools=tools,
         output_config=output,
-        thinking=_THINKING if thinks_adaptively(agent.model.id) else None,
+        thinking=ADAPTIVE_THINKING if thinks_adaptively(agent.model.id) else None,
     )
 
 
@@ -137,6 +137,13 @@ def prompt_bound(frame: Frame, last: Segment | None, message: Message | None, mo
     else:
         counted = last.usage.total_tokens
     return min(counted + new, model.context_window)
+
+
+def conversation_bound(frame: Frame, messages: Sequence[Message], model: Model) -> int:
+    """The most tokens that a prompt can have of which the service has counted nothing yet for
+    `model`: other models split text into other tokens."""
+    size = _size(frame.model_dump(mode="json")) + sum(map(_size, messages))
+    return min(SERVICE_TOKENS + size, model.context_window)
 
 
 def _size(value: object) -> int:

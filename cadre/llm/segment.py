@@ -43,7 +43,8 @@ class Segment(_Stored):
     `invalid_inputs` maps the IDs of tool uses whose input was no JSON object to the text that
     came instead; the block itself has an empty input. `attempt` is the number of the attempt
     that brought this answer, `cost_usd` what that attempt alone cost, in US dollars, `seconds` what
-    it took. `frame` is set in the first turn.
+    it took. `model` is the model's name as the service told it, `asked` the one that was asked for;
+    it is empty in what older releases stored. `frame` is set in the first turn.
     """
 
     user: Message | None
@@ -56,6 +57,7 @@ class Segment(_Stored):
     attempt: int
     seconds: float = 0.0
     model: str
+    asked: str = ""
     frame: Frame | None = None
 
     @property

@@ -23,6 +23,7 @@ SEARCH_ATTRIBUTES = {
     "CadreStatus": "Keyword",
     "CadreRepo": "Keyword",
     "CadreCostUsd": "Double",
+    "CadreWaiting": "Keyword",
 }
 # A service of several parts passes the news of a registration on to them within some seconds.
 USABLE_SECONDS = 60.0

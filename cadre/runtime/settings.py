@@ -108,8 +108,36 @@ class Settings(BaseSettings):
     max_tool_calls: int = Field(
         default=16, ge=1, description="Tool calls at once, by all processes of a worker."
     )
+    delivery_commands: dict[str, str] = Field(
+        default_factory=dict,
+        description="Commands that a run may name to deliver its result, by their names.",
+    )
+    delivery_hooks: bool = Field(
+        default=False, description="Run the repository's own hooks at a push."
+    )
+    delivery_seconds: float = Field(
+        default=600, gt=0, le=1000, description="How long a push or a delivery command may take."
+    )
+    max_cached_workflows: int = Field(
+        default=1000,
+        ge=1,
+        description="Workflows that a worker keeps in memory, waiting ones too; others are "
+        "replayed when something happens to them.",
+    )
     shutdown_seconds: float = Field(
         default=10, ge=0, description="How long a worker that is stopped waits for its activities."
+    )
+    decision_key: str | None = Field(
+        default=None,
+        min_length=16,
+        repr=False,
+        description="Key that signs people's decisions; with it, unsigned ones are refused.",
+    )
+    notify_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="Webhook that is told what waits for whom."
+    )
+    notify_secret: str | None = Field(
+        default=None, min_length=16, repr=False, description="Secret that signs what it is told."
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -34,14 +34,24 @@ def turn(run: str, agent_id: str, number: int) -> str:
     return f"{agent_prefix(run, agent_id)}/turns/{number:04}.json"
 
 
-def attempts(run: str, agent_id: str, number: int) -> str:
-    """What is known of the attempts of one model call."""
-    return f"{agent_prefix(run, agent_id)}/turns/{number:04}.attempts.json"
+def attempt(run: str, agent_id: str, number: int, attempt: int) -> str:
+    """What is known of one attempt at a turn's model call; both numbers count from 1."""
+    return f"{agent_prefix(run, agent_id)}/turns/{number:04}.attempt.{attempt}.json"
 
 
 def tool_result(run: str, agent_id: str, number: int, use_id: str) -> str:
     """A tool's result, with the snapshot that it left."""
     return f"{agent_prefix(run, agent_id)}/tools/{number:04}.{use_id}.json"
+
+
+def tool_asked(run: str, agent_id: str, number: int, use_id: str) -> str:
+    """A tool call as a person was asked about it: the tool, and its whole input."""
+    return f"{agent_prefix(run, agent_id)}/tools/{number:04}.{use_id}.asked.json"
+
+
+def tool_change(run: str, agent_id: str, number: int, use_id: str) -> str:
+    """What a tool call did to the files, as a unified diff."""
+    return f"{agent_prefix(run, agent_id)}/tools/{number:04}.{use_id}.diff"
 
 
 def report(run: str, agent_id: str) -> str:
@@ -57,6 +67,11 @@ def output(run: str, name: str) -> str:
 def diff(run: str, name: str) -> str:
     """A change as a unified diff."""
     return f"runs/{run}/diffs/{name}.diff"
+
+
+def delivery(run: str, name: str) -> str:
+    """That a delivery was begun, or how it ended."""
+    return f"runs/{run}/deliveries/{name}.json"
 
 
 def record(run: str, name: str) -> str:

@@ -61,6 +61,11 @@ class Objects:
             return bytes(result.bytes())
         return bytes(await result.bytes_async())
 
+    async def folders(self, prefix: str) -> list[str]:
+        """The names right under `prefix` that other keys go on from, in order."""
+        found = await obstore.list_with_delimiter_async(self._store, prefix)
+        return sorted(path.rpartition("/")[2] for path in found["common_prefixes"])
+
     async def put_json(self, key: str, value: Any) -> None:
         """Store `value` as JSON."""
         await self.put(key, _dumped(value))

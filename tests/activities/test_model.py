@@ -14,7 +14,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.attempts import SettleActivities
+from activities.attempts import AttemptLog, SettleActivities
 from activities.model import ModelActivities
 from activities.transcripts import Transcripts
 from cadre.domain.agents import Agent, AgentDefinition, Role
@@ -533,16 +533,98 @@ async def test_a_turn_without_an_answer_is_settled_from_its_attempts(bench: Benc
     async def settled() -> Spent:
         return await bench.environment().run(settling.settle, turn)
 
-    assert await settled() == Spent()
     bench.service.script(refusal(529, "overloaded_error"), plain(200, "text/html", b"<html>"))
     await failure(bench.call())
-    assert await settled() == Spent(), "a refusal costs nothing"
     await failure(bench.call(attempt=2))
     lost = await settled()
-    assert lost.lost_attempts == 1
+    assert lost.lost_attempts == 1, "a refusal costs nothing"
     assert lost.cost_usd == lost.lost_usd > 0
+    assert lost.tokens == lost.lost_tokens > 32_000
+    assert await settled() == lost
+    late = await failure(bench.call(attempt=3))
+    assert (late.non_retryable, "settled" in late.message) == (True, True)
+    assert len(bench.service.requests) == 2, "an attempt that comes back makes no request"
+
+
+async def test_a_turn_with_an_answer_is_settled_as_well(bench: Bench) -> None:
+    bench.service.script(plain(200, "text/html", b"<html>"), report())
+    await failure(bench.call())
+    answer = await bench.call(attempt=2)
+    settling = SettleActivities(bench.objects, Transcripts(bench.objects))
+    turn = SettleTurn(run="r1", agent_id="scout", turn=1)
+    settled = await bench.environment().run(settling.settle, turn)
+    assert settled.cost_usd == answer.cost_usd == PRICE + answer.lost_usd
+    assert (settled.usage, settled.lost_tokens) == (answer.usage, answer.lost_tokens)
+
+
+async def test_attempts_at_once_are_reserved_one_after_another(bench: Bench) -> None:
+    """One that was thought dead and one that took its place: together they fit the budget."""
+    allowance = Allowance(cost_usd=Decimal(1), tokens=1_000_000)
+    bench.service.script(report(), report())
+    calls = [bench.call(allowance=allowance), bench.restarted().call(allowance=allowance)]
+    first, second = await asyncio.gather(*calls)
+    assert max(first.cost_usd, second.cost_usd) <= allowance.cost_usd
+    log = AttemptLog(bench.objects)
+    made = (await log.read(SettleTurn(run="r1", agent_id="scout", turn=1))).attempts
+    assert sum(attempt.cost_usd for attempt in made) <= allowance.cost_usd
+    assert [attempt.number for attempt in made] == [1, 2]
+
+
+CHEAP = MODEL.model_copy(
+    update={
+        "id": "claude-haiku-4-5",
+        "price": Price(
+            base=Rates(input=1, output=2, cache_read="0.1", cache_write_5m=1, cache_write_1h=2)
+        ),
+    }
+)
+THRIFTY = AGENT.model_copy(update={"fallback": CHEAP})
+
+
+async def test_a_count_fits_where_the_bound_does_not(bench: Bench) -> None:
+    small = Allowance(cost_usd=Decimal("0.05"), tokens=1_000_000)
+    refused = await bench.call(allowance=small)
+    assert refused.outcome == OutOfBudget(bound=Bound.COST), "nobody counts"
+    assert len(bench.service.counts) == 1
+    bench.service.tokens = 1000
     bench.service.script(report())
-    answer = await bench.call(attempt=3)
-    with_answer = await settled()
-    assert with_answer.cost_usd == answer.cost_usd == PRICE + lost.lost_usd
-    assert with_answer.usage == answer.usage
+    answer = await bench.call(allowance=small)
+    assert isinstance(answer.outcome, Reported)
+    asked = bench.service.requests[0]
+    prompt = 1550 * RATES.dearest_input / 1_000_000  # with the margin
+    assert asked["max_tokens"] == (small.cost_usd - prompt) * 1_000_000 // RATES.output
+    ignored = {"max_tokens", "stream"}
+    assert bench.service.counts[1] == {k: v for k, v in asked.items() if k not in ignored}
+
+
+async def test_nobody_counts_where_there_is_enough_or_far_too_little(bench: Bench) -> None:
+    bench.service.script(report())
+    await bench.call()
+    await bench.call(turn=2, allowance=Allowance(cost_usd=Decimal("0.001"), tokens=1_000_000))
+    assert bench.service.counts == []
+
+
+async def test_a_cheaper_model_goes_on_where_money_runs_short(bench: Bench) -> None:
+    bench.service.tokens = 5000
+    bench.service.script(tools(), tools(), report())
+    await bench.call(agent=THRIFTY)
+    await bench.result(1, "t1", "1\tx = 1")
+    small = Allowance(cost_usd=Decimal("0.05"), tokens=1_000_000)
+    cheaper = await bench.call(2, results=("t1",), agent=THRIFTY, allowance=small)
+    assert (cheaper.model, cheaper.cost_usd < PRICE) == (CHEAP.id, True)
+    await bench.result(2, "t1", "2\ty = 1")
+    assert (await bench.restarted().call(3, results=("t1",), agent=THRIFTY)).model == CHEAP.id
+    first, second, third = [without_marks(request) for request in bench.service.requests]
+    assert [r["model"] for r in (first, second, third)] == [MODEL.id, CHEAP.id, CHEAP.id]
+    assert ("thinking" in first, "thinking" in second) == (True, False)
+    kinds = [[block["type"] for block in m["content"]] for m in third["messages"]]
+    assert kinds[1] == ["text", "tool_use"], "what the first model thought is left out"
+    assert kinds[3] == ["thinking", "text", "tool_use"], "its own thoughts stay"
+    assert third["messages"][:3] == second["messages"]
+
+
+async def test_without_its_word_no_definition_gets_a_cheaper_model(bench: Bench) -> None:
+    bench.service.tokens = 5000
+    answer = await bench.call(allowance=Allowance(cost_usd=Decimal("0.04"), tokens=1_000_000))
+    assert answer.outcome == OutOfBudget(bound=Bound.COST)
+    assert bench.service.requests == []

@@ -64,6 +64,17 @@ class Player:
         self, permissions: Permissions, tool: str, *, writes: bool = True, **given: Any
     ) -> tuple[ToolResult, str]:
         """The result of a call, and what the model is told of it."""
+        call = await self.call(permissions, tool, writes=writes, **given)
+        result = await self.run(call)
+        stored = await self._objects.get_json(keys.tool_result("r", "b", call.turn, "u"))
+        assert stored is not None
+        assert stored["denied"] is result.denied
+        return result, stored["content"]
+
+    async def call(
+        self, permissions: Permissions, tool: str, *, writes: bool = True, **given: Any
+    ) -> ToolCall:
+        """A call as the workflow makes it."""
         assert self._workspace is not None
         turn = next(self._turns)
         block = {"type": "tool_use", "id": "u", "name": tool, "input": given}
@@ -73,17 +84,21 @@ class Player:
         )  # fmt: skip
         await self._objects.put(keys.turn("r", "b", turn), segment.model_dump_json())
         read_only = Toolbox().is_read_only(tool, writes=writes)
-        call = ToolCall(
+        return ToolCall(
             run="r", agent_id="b", turn=turn, tools=TOOL_NAMES, permissions=permissions,
             writes=writes, workspace=self._workspace, snapshot=self._snapshot,
             use=ToolUse(id="u", name=tool, title=tool, read_only=read_only),
         )  # fmt: skip
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        """Run a call; the next one starts from what it left."""
         result: ToolResult = await ActivityEnvironment().run(self._tools.run, call)
         self._snapshot = result.snapshot
-        stored = await self._objects.get_json(keys.tool_result("r", "b", turn, "u"))
-        assert stored is not None
-        assert stored["denied"] is result.denied
-        return result, stored["content"]
+        return result
+
+    async def stored(self, key: str) -> Any:
+        """What the object store has under a key."""
+        return await self._objects.get_json(key)
 
     async def files(self) -> str:
         """All files and what is in them, as a witness without any rule sees them."""

@@ -478,3 +478,13 @@ async def test_definitions_are_stored_as_plain_json(make_repo, prepare, tmp_path
     await prepare(asked(make_repo()))
     file = tmp_path / "store" / keys.definition("r1", "scout")
     assert json.loads(file.read_text())["name"] == "scout"
+
+
+async def test_a_cheaper_model_for_when_money_runs_short(make_repo, prepare) -> None:
+    cheaper = agent_file("thrifty", "model: opus\nfallbackModel: haiku")
+    dearer = agent_file("lavish", "model: haiku\nfallbackModel: opus")
+    repo = make_repo({".claude/agents/thrifty.md": cheaper, ".claude/agents/lavish.md": dearer})
+    prepared = await prepare(asked(repo, (SCOUT, "thrifty"), (BUILDER, "lavish")))
+    assert prepared.agents["scout"].fallback == resolve("haiku")
+    assert prepared.agents["builder"].fallback is None
+    assert any("fallbackModel" in note and "no cheaper" in note for note in prepared.notes)

@@ -46,7 +46,7 @@ class Trap:
 
     def results(self, run: str, agent: str) -> list[dict[str, Any]]:
         """What its tools said, in order."""
-        found = sorted((self.stored(run) / f"agents/{agent}/tools").iterdir())
+        found = sorted((self.stored(run) / f"agents/{agent}/tools").glob("*.json"))
         return [json.loads(path.read_text()) for path in found]
 
 
@@ -132,7 +132,7 @@ def assert_hooks_only_narrow(trap: Trap) -> None:
 
 
 def test_what_the_run_denies_no_settings_allow(trap: Trap) -> None:
-    shown = trap.run("bound", "--permission-mode", "default")
+    shown = trap.run("bound", "--permission-mode", "default", "--no-ask")
     results = trap.results("bound", "builder.1")
     assert all(result["is_error"] for result in results)
     assert sum(result["denied"] for result in results) == len(results) - 1  # one tool is not there

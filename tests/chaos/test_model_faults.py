@@ -123,7 +123,7 @@ async def test_what_no_retry_mends_ends_the_run(
     """As a mistake in the code would: here the store holds what no version has written."""
     turns = faulty_home.state / "store/runs/spoilt/agents/scout/turns"
     turns.mkdir(parents=True)
-    (turns / "0001.attempts.json").write_text("nonsense")
+    (turns / "0001.attempt.1.json").write_text("nonsense")
     clinic = await Clinic.open(faulty_services, repo)
     async with asyncio.timeout(120):
         trial = await clinic.trial(Ailment(name="spoilt"))

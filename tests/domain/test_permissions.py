@@ -150,3 +150,10 @@ def test_what_a_whole_tool_and_a_search_lose() -> None:
     )
     assert permissions.removed_tools(TOOL_NAMES) == ("Grep", "Bash")
     assert permissions.unreadable == (".env",)
+
+
+def test_no_hook_speaks_to_somebody_by_way_of_a_sub_agent() -> None:
+    locked, helper = Permissions(hooks_speak=False), Permissions()
+    assert not helper.within(locked).hooks_speak
+    assert not locked.within(helper).hooks_speak
+    assert helper.within(helper).hooks_speak

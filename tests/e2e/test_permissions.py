@@ -54,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 def stored(home: Home, run: str) -> list[dict[str, Any]]:
     """What the builder's tools said, in order."""
-    found = sorted((home.state / f"store/runs/{run}/agents/builder.1/tools").iterdir())
+    found = sorted((home.state / f"store/runs/{run}/agents/builder.1/tools").glob("*.json"))
     return [json.loads(path.read_text()) for path in found]
 
 

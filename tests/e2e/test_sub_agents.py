@@ -39,3 +39,21 @@ def test_two_scouts_and_a_worker(tmp_path: Path) -> None:
     )
     lonely = json.loads(alone.stdout)["result"]
     assert [line["agent_id"] for line in lonely["agents"]] == ["worker.1"]
+
+
+def test_what_binds_the_run_binds_its_sub_agents(tmp_path: Path) -> None:
+    repo = make_repo(tmp_path / "repo", FILES)
+    home = Home(tmp_path)
+    given = ("run", "one-shot", "Write what you see", "--repo", repo, "--agent", "lead", "--json")
+    with home.up("--scenario", SCENARIOS / "lead.py"):
+        denied = home.run(*given, "--deny", "Bash(ls:*)", "--deny", "Task(worker)", "--id", "no")
+        planned = home.run(*given, "--permission-mode", "plan", "--id", "plan")
+        told = home.run("logs", "no").stdout
+    assert json.loads(denied.stdout)["result"]["summary"].startswith(
+        "Denied: the run denies Task(worker)"
+    )
+    assert told.count("Denied: the run denies Bash(ls:*)") == 2
+    result = json.loads(planned.stdout)["result"]
+    assert "worker.1/worker.1" in [line["agent_id"] for line in result["agents"]]
+    assert "Write, which is not offered" in result["summary"], "to a sub-agent"
+    assert git(repo, "branch", "--list", "cadre/*") == ""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from playwright.sync_api import Frame, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Error, Frame, Locator, Page, ViewportSize, sync_playwright
 from temporalio.client import Client
 
 # A page of the UI fetches its parts one after the other, and the tests' machine is busy.
@@ -38,20 +38,51 @@ class Ui:
         """The list of runs, without their agents' workflows."""
         self._open("?query=CadrePattern+IS+NOT+NULL")
 
-    def workflow(self, workflow_id: str, run_id: str, tab: str) -> None:
-        """A tab of a workflow: timeline, relationships, user-metadata, search-attributes …"""
-        self._open(f"/{quote(workflow_id, safe='')}/{run_id}/{tab}")
+    def workflow(self, workflow_id: str, run_id: str, tab: str, *, closed: bool = True) -> None:
+        """A tab of a workflow: timeline, relationships, user-metadata, search-attributes …
+        The page of one that goes on asks the server without end."""
+        self._open(f"/{quote(workflow_id, safe='')}/{run_id}/{tab}", idle=closed)
 
     def sees(self, text: str) -> None:
         """Wait until `text` stands on the page."""
         self.page.get_by_text(text).first.wait_for(timeout=SECONDS * 1000)
+
+    def form(self, what: str) -> Locator:
+        """Open the form `Signal` or `Update` of the workflow that is shown."""
+        self.page.get_by_role("button", name="More Actions").click(timeout=SECONDS * 1000)
+        entry = self.page.get_by_role("menuitem").filter(has_text=what).first
+        entry.click(timeout=SECONDS * 1000)
+        form = self.page.locator("dialog[open]").filter(has_text=f" {what}")
+        form.wait_for(timeout=SECONDS * 1000)
+        return form
+
+    def fill(self, form: Locator, what: str, name: str, data: str) -> None:
+        """Choose `name` in a form, or give it where it is not in the list, and fill in the data."""
+        form.get_by_test_id(f"{what.lower()}-select-button").click()
+        known = form.get_by_role("option").filter(has_text=name)
+        if known.count():
+            known.first.click()
+        else:
+            form.get_by_role("option").filter(has_text="Custom").click()
+            form.locator("input:not([type=radio], [type=file], [disabled])").first.fill(name)
+        box = form.get_by_role("textbox", name="Data")
+        box.fill(data)
+        box.blur()  # now it sets the JSON in lines, which moves the button below
+
+    def submit(self, form: Locator) -> None:
+        """Send a form, and wait until it has gone."""
+        form.get_by_role("button", name="Submit").click(timeout=SECONDS * 1000)
+        form.wait_for(state="hidden", timeout=SECONDS * 1000)
 
     def frame(self, text: str) -> Frame:
         """Wait for the frame that shows `text`; details, being Markdown, stand in frames."""
         found: list[Frame] = []
 
         def look() -> bool:
-            found[:] = [f for f in self.page.frames[1:] if f.get_by_text(text).count() > 0]
+            try:
+                found[:] = [f for f in self.page.frames[1:] if f.get_by_text(text).count() > 0]
+            except Error:  # the page has just put another frame in the place of one
+                return False
             return bool(found)
 
         for _ in range(SECONDS * 10):
@@ -60,9 +91,10 @@ class Ui:
             self.page.wait_for_timeout(100)
         raise AssertionError(f"no frame of {self.page.url} shows {text!r}")
 
-    def _open(self, path: str) -> None:
+    def _open(self, path: str, *, idle: bool = True) -> None:
         self.page.goto(self._url + path, timeout=SECONDS * 1000)
-        self.page.wait_for_load_state("networkidle", timeout=SECONDS * 1000)
+        if idle:
+            self.page.wait_for_load_state("networkidle", timeout=SECONDS * 1000)
 
 
 @contextmanager

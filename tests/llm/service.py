@@ -31,12 +31,15 @@ class Reply:
 
 @dataclass
 class Service:
-    """Replies in order; `requests` are the JSON bodies that came, `headers` theirs."""
+    """Replies in order; `requests` are the JSON bodies that came, `headers` theirs. Who asks for a
+    prompt's tokens, with one of the bodies in `counts`, is told `tokens`."""
 
     base_url: str
     replies: list[Reply] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    counts: list[dict[str, Any]] = field(default_factory=list)
+    tokens: int | None = None
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -82,6 +85,11 @@ async def _exchange(
         for name, _, value in (line.partition(":") for line in head.splitlines()[1:] if line)
     }
     body = await reader.readexactly(int(headers.get("content-length", 0)))
+    if head.startswith("POST /v1/messages/count_tokens"):
+        service.counts.append(json.loads(body))
+        writer.write(_counted(service.tokens))
+        await writer.drain()
+        return
     service.headers.append(headers)
     service.requests.append(json.loads(body))
     service.arrived.set()
@@ -93,6 +101,14 @@ async def _exchange(
         service.hung_up.set()
     elif reply.reset:
         writer.transport.abort()
+
+
+def _counted(tokens: int | None) -> bytes:
+    if tokens is None:
+        reply = refusal(500, "api_error")
+    else:
+        reply = plain(200, "application/json", json.dumps({"input_tokens": tokens}).encode())
+    return reply.head + reply.body
 
 
 def refusal(status: int, error_type: str, message: str = "no", **headers: str) -> Reply:

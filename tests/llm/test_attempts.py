@@ -19,9 +19,9 @@ def test_an_attempt_of_which_nothing_is_known_is_lost() -> None:
 
 
 def test_a_refused_attempt_costs_nothing_and_a_malformed_answer_does() -> None:
-    attempts = Attempts().begin(RESERVED).end(1, State.REFUSED)
+    attempts = _ended(Attempts().begin(RESERVED), State.REFUSED)
     assert attempts.left(ALLOWANCE) == ALLOWANCE
-    attempts = attempts.begin(RESERVED).end(2, State.MALFORMED)
+    attempts = _ended(attempts.begin(RESERVED), State.MALFORMED)
     assert attempts.malformed == 1
     assert [a.number for a in attempts.lost()] == [2]
 
@@ -34,5 +34,17 @@ def test_what_is_left_is_never_negative() -> None:
 
 
 def test_the_books_come_back_from_their_json() -> None:
-    attempts = Attempts().begin(RESERVED).end(1, State.MALFORMED).begin(RESERVED)
+    attempts = _ended(Attempts().begin(RESERVED), State.MALFORMED).begin(RESERVED)
     assert Attempts.model_validate_json(attempts.model_dump_json()) == attempts
+
+
+def test_that_a_call_is_closed_costs_nothing() -> None:
+    attempts = Attempts().begin(RESERVED)
+    closed = attempts.close()
+    assert (attempts.closed, closed.closed) == (False, True)
+    assert [a.number for a in closed.lost()] == [1]
+
+
+def _ended(attempts: Attempts, state: State) -> Attempts:
+    *before, last = attempts.attempts
+    return Attempts(attempts=(*before, last.ended(state)))

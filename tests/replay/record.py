@@ -10,19 +10,20 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
 
 from cadre.simulator.sample import SAMPLE_CHECK, SAMPLE_TASK, make_sample
-from tests.e2e.harness import SCENARIOS, Home, make_repo, until
-from tests.e2e.scenarios import shapes
+from tests.e2e.harness import SCENARIOS, Home, git, make_repo, until
+from tests.e2e.scenarios import approving, shapes
 from tests.e2e.test_sub_agents import FILES as LEAD_FILES
 
 HISTORIES = Path(__file__).parent / "histories"
-RUN, FANNED, LED = "replayed", "fanned", "led"
-KEPT = (RUN, FANNED, f"{FANNED}/resolver.1", LED, f"{LED}/worker.1")
+RUN, FANNED, LED, ASKED = "replayed", "fanned", "led", "asked"
+KEPT = (RUN, FANNED, f"{FANNED}/resolver.1", LED, f"{LED}/worker.1", ASKED)
 
 
 def neutral(value: Any) -> Any:
@@ -75,11 +76,36 @@ def sub_agents(root: Path) -> dict[str, dict[str, Any]]:
         return asyncio.run(fetch(services["address"]))
 
 
+def approval(root: Path) -> dict[str, dict[str, Any]]:
+    """A result that a person rejects, then approves; it is merged, and a command fails once."""
+    deploy = f"test -e {root}/there || {{ touch {root}/there; exit 1; }}"
+    home = Home(root, CADRE_DELIVERY_COMMANDS=json.dumps({"deploy": deploy}))
+    repo = make_repo(root / "repo", approving.FILES)
+    git(repo, "switch", "-q", "-c", "mine")
+    options = ("--deliver", "merge:main", "--deliver", "command:deploy", "--id", ASKED, "--detach")
+    words = (
+        ("reject", "result.1", "--reason", "greet 'the moon'"),
+        ("approve", "result.2"),
+        ("approve", "delivery.2.again"),
+    )
+    with home.up("--scenario", SCENARIOS / "approving.py") as services:
+        home.run("run", "approval", approving.TASK, "--repo", repo, *options)
+        for verb, *more in words:
+            said = [verb, ASKED, *more, "--by", "tester"]
+            until(partial(_taken, home, said), " ".join(said))
+        home.run("watch", ASKED)
+        return asyncio.run(fetch(services["address"]))
+
+
+def _taken(home: Home, said: list[str]) -> bool:
+    return home.run(*said).returncode == 0
+
+
 def main() -> None:
     """Make the runs and write their histories."""
     root = Path(tempfile.mkdtemp(prefix="cadre-replay-", dir="/tmp"))
-    histories = {}
-    for number, made in enumerate((pipeline, fan_out, sub_agents)):
+    histories: dict[str, dict[str, Any]] = {}
+    for number, made in enumerate((pipeline, fan_out, sub_agents, approval)):
         directory = root / str(number)
         directory.mkdir()
         histories |= made(directory)

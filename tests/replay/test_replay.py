@@ -35,7 +35,7 @@ def test_there_are_histories_of_every_workflow() -> None:
         read(path).events[0].workflow_execution_started_event_attributes.workflow_type.name
         for path in HISTORIES
     }
-    assert types == {"agent", "pipeline", "fan-out", "one-shot"}
+    assert types == {"agent", "approval", "pipeline", "fan-out", "one-shot"}
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)

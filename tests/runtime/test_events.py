@@ -20,7 +20,17 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from cadre.domain.runs import RunResult, RunStatus
 from cadre.domain.turns import ModelCall
 from cadre.runtime import devserver
-from cadre.runtime.events import EVENTS, Event, events_of, events_so_far, follow, pending, record_of
+from cadre.runtime.events import (
+    EVENTS,
+    Cursor,
+    Event,
+    events_of,
+    events_so_far,
+    follow,
+    pending,
+    polling,
+    record_of,
+)
 from cadre.runtime.events import types as e
 from cadre.runtime.events.reading import read
 from cadre.runtime.ports import free_port
@@ -145,14 +155,36 @@ async def test_following_a_live_run_gives_each_event_once(client: Client) -> Non
         assert ids == sorted(ids)
 
 
-async def test_following_goes_on_where_it_stopped(client: Client) -> None:
+async def test_workflows_beyond_the_long_polls_are_seen_too(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "WORKFLOWS_AT_ONCE", 1)
+    monkeypatch.setattr(polling, "SWEEP_SECONDS", 0.1)
+    held = script(hold=asyncio.Event())
+    async with held.worker(client, "q"):
+        handle = await start(client, scouts=3)
+        async with asyncio.timeout(60):
+            watching = asyncio.create_task(followed(client, handle))
+            await held.entered.wait()
+            held.hold.set()  # type: ignore[union-attr]
+            events = await watching
+    later = await events_so_far(client, handle.id, await run_id(handle))
+    assert sorted(map(str, events)) == sorted(map(str, later))
+
+
+async def test_a_reader_goes_on_where_another_one_stopped(client: Client) -> None:
     async with script().worker(client, "q"):
         handle = await start(client)
         await handle.result()
     events = await followed(client, handle)
+    seen, run = Cursor(), await run_id(handle)
     middle = len(events) // 2
-    seen = {(v.at.workflow, v.at.run_id): v.at.event_id for v in events[:middle]}
-    assert await followed(client, handle, after=seen) == events[middle:]
+    assert all(seen.advance(event) for event in events[:middle])
+    later = Cursor.parse(str(seen), run)
+    rest = [event for event in await followed(client, handle) if later.advance(event)]
+    assert rest == events[middle:]
+    assert str(later) != str(seen)
+    assert not any(later.advance(event) for event in events)
 
 
 async def test_a_cancelled_run_ends_with_its_result(client: Client) -> None:

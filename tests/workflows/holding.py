@@ -1,4 +1,4 @@
-"""Activities that stand still until they are let go or cancelled, so that a test can act meanwhile."""
+"""Activities that stand still until they are let go or cancelled, so that a test can act."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ PATIENCE_SECONDS = 60
 
 @dataclass
 class Hold(Interceptor):
-    """Holds the first call of the activity `name` that `when` picks; `fails` has others fail."""
+    """Holds the first call of the activity `name` that `when` picks, for so many heartbeats at
+    most; `fails` picks calls that fail."""
 
     name: str
     when: Callable[[Any], bool] = lambda request: True
     fails: Callable[[str, Any], bool] = lambda name, request: False
+    beats: int = 600
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     order: list[str] = field(default_factory=list)
@@ -51,7 +53,8 @@ class _Held(ActivityInboundInterceptor):
             raise ApplicationError("for good", non_retryable=True)
         if name == hold.name and not hold.entered.is_set() and hold.when(request):
             hold.entered.set()
-            while not hold.release.is_set():
+            while hold.beats > 0 and not hold.release.is_set():
+                hold.beats -= 1
                 activity.heartbeat()
                 await asyncio.wait({asyncio.ensure_future(hold.release.wait())}, timeout=0.1)
         done = await super().execute_activity(input)

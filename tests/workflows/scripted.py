@@ -21,7 +21,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from cadre.domain import workspaces as ws
 from cadre.domain.agents import Agent
+from cadre.domain.asking import Notice
 from cadre.domain.budget import Spent
+from cadre.domain.decisions import CheckDecision, CheckedDecision
 from cadre.domain.delegation import Delegated, Delegation, Refused, Wanted
 from cadre.domain.integration import (
     BranchOrder,
@@ -118,9 +120,12 @@ class Script:
     settled: list[SettleTurn] = field(default_factory=list)
     lost: Spent = field(default_factory=Spent)
     closed: int = 0
+    notices: list[Notice] = field(default_factory=list)
+    problem: Callable[[CheckDecision], str] = field(default=lambda request: "")
     hold: asyncio.Event | None = None
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     interceptors: Sequence[Interceptor] = ()
+    workflows: Sequence[type] = ()
 
     @activity.defn(name="model.call")
     async def model_call(self, call: ModelCall) -> ModelAnswer:
@@ -238,6 +243,14 @@ class Script:
     async def close(self, run: str) -> None:
         self.closed += 1
 
+    @activity.defn(name="decision.check")
+    async def check_decision(self, request: CheckDecision) -> CheckedDecision:
+        return CheckedDecision(problem=self.problem(request))
+
+    @activity.defn(name="decision.notify")
+    async def notify(self, notice: Notice) -> None:
+        self.notices.append(notice)
+
     @activity.defn(name="record.agent")
     async def record_agent(self, request: RecordAgent) -> None:
         self.records.append(request.agent_id)
@@ -264,6 +277,8 @@ class Script:
             self.find_markers,
             self.deliver,
             self.close,
+            self.check_decision,
+            self.notify,
             self.record_agent,
             self.record_run,
         ]
@@ -277,7 +292,7 @@ class Script:
         async with Worker(
             client,
             task_queue=task_queue,
-            workflows=workflows(),
+            workflows=[*workflows(), *self.workflows],
             activities=self.activities,
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
             # A fault in a workflow ends its test instead of being tried again for ever.

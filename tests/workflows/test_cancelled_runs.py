@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import CancelledError
 
-from cadre.domain.decisions import Decision
+from cadre.domain.decisions import Choice, Decision
 from cadre.domain.integration import MergeBranches, Merged
 from cadre.domain.runs import PartState, RunResult, RunStatus
 from cadre.domain.turns import ModelCall
@@ -33,23 +33,18 @@ def works(call: ModelCall) -> Any:
     return uses("Edit" if call.turn == 1 else "Bash", read_only=False)
 
 
-async def cancelled(
-    client: Client, script: Script, spec: FanOutInput, hold: Hold, *, release: bool = False
-) -> RunResult:
+async def cancelled(client: Client, script: Script, spec: FanOutInput, hold: Hold) -> RunResult:
     """The run's result as recorded, where it is asked to end while `hold` holds it."""
     script.interceptors = (hold,)
     going = asyncio.ensure_future(run(client, script, spec))
     try:
         await hold.met()
         await cancel(client, spec.run)
-        if release:
-            hold.release.set()
-        async with asyncio.timeout(60):
-            with pytest.raises(WorkflowFailureError) as failure:
-                await going
+        with pytest.raises(WorkflowFailureError) as failure:
+            await asyncio.wait_for(asyncio.shield(going), 60)
     finally:
         hold.release.set()
-        going.cancel()
+        await asyncio.gather(going, return_exceptions=True)
     assert isinstance(failure.value.cause, CancelledError)
     [result] = hold.results
     return result
@@ -74,9 +69,6 @@ async def test_at_work(client: Client, at_once: int) -> None:
 
 
 async def test_a_workspace_is_being_opened(client: Client) -> None:
-    def open_second(request: Any) -> bool:
-        return bool(request.name == "2") and "worker.1" in asked(script)
-
     script = Script(agents(worker=works))
     spec, hold = wanted(tasks=("one", "two")), Hold("workspace.open", lambda r: r.name == "2")
     result = await cancelled(client, script, spec, hold)
@@ -96,11 +88,15 @@ async def test_it_waits_for_a_word(client: Client) -> None:
             await asyncio.sleep(0.02)
     await cancel(client, spec.run)
     await hold.met()
-    with pytest.raises(WorkflowUpdateFailedError):
-        await handle.execute_update("decide", Decision(id="parts", approved=True, by="me"))
-    hold.release.set()
-    with pytest.raises(WorkflowFailureError):
-        await going
+    try:
+        with pytest.raises(WorkflowUpdateFailedError):
+            await handle.execute_update(
+                "decide", Decision(id="parts", verdict=Choice.APPROVE, by="me")
+            )
+    finally:
+        hold.release.set()
+        with pytest.raises(WorkflowFailureError):
+            await going
     assert hold.results[0].status is RunStatus.CANCELLED
 
 
@@ -139,8 +135,8 @@ def in_main_and_aside(script: Script, spec: FanOutInput, result: RunResult) -> N
 
 async def test_it_delivers(client: Client) -> None:
     script = Script(agents())
-    spec, hold = wanted(), Hold("workspace.deliver")
-    result = await cancelled(client, script, spec, hold, release=True)
+    spec, hold = wanted(), Hold("workspace.deliver", beats=10)
+    result = await cancelled(client, script, spec, hold)
     assert result.status is RunStatus.APPROVED, "all was done by then"
     assert [d.branch for d in script.delivered] == [f"cadre/{spec.run}"]
     assert script.closed == 1

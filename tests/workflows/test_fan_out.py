@@ -11,11 +11,12 @@ import pytest
 from pydantic import ValidationError
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from cadre.domain.decisions import Decision, Question
+from cadre.domain.decisions import Choice, Decision, Question
 from cadre.domain.integration import MergeBranches, Merged
 from cadre.domain.runs import PartState, RunResult, RunStatus
 from cadre.domain.turns import Declined, ModelCall
 from tests.workflows.course import DONE, agents, asked, run
+from tests.workflows.holding import Hold
 from tests.workflows.scripted import Script, clean, conflict, report, uses
 from workflows.fan_out import FanOutInput
 
@@ -185,11 +186,11 @@ async def test_a_task_is_split_and_waits_for_a_word(client: Client) -> None:
     assert "2 agents would start" in question.text
     assert "**Part a** do a" in question.text
     assert asked(script) == ["splitter"]
-    wrong = Decision(id="other", approved=True, by="me")
+    wrong = Decision(id="other", verdict=Choice.APPROVE, by="me")
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await handle.execute_update("decide", wrong)
     assert "parts waits for a decision" in str(refused.value.cause)
-    await handle.execute_update("decide", Decision(id="parts", approved=True, by="me"))
+    await handle.execute_update("decide", Decision(id="parts", verdict=Choice.APPROVE, by="me"))
     result = await going
     assert (result.status, len(result.parts)) == (RunStatus.APPROVED, 2)
     assert "parts: approved by me" in result.notes
@@ -203,7 +204,7 @@ async def test_a_rejected_split_starts_nothing(client: Client) -> None:
     spec = wanted(tasks=(), task="do it all")
     going = asyncio.ensure_future(run(client, script, spec))
     await asked_questions(client, spec.run)
-    said = Decision(id="parts", approved=False, by="me", reason="too dear")
+    said = Decision(id="parts", verdict=Choice.REJECT, by="me", reason="too dear")
     await client.get_workflow_handle(spec.run).execute_update("decide", said)
     result = await going
     assert (result.status, result.summary) == (RunStatus.REJECTED, "rejected by me: too dear")
@@ -214,6 +215,84 @@ async def test_yes_asks_nobody(client: Client) -> None:
     script = Script(agents())
     result = await run(client, script, wanted(tasks=(), task="do it all", yes=True))
     assert (result.status, states(result)) == (RunStatus.APPROVED, [PartState.INTEGRATED] * 2)
+
+
+async def test_nothing_changed_is_no_success_where_the_check_fails(client: Client) -> None:
+    script = Script(agents(worker=lambda call: report(**DONE)), check=lambda request: 1)
+    result = await run(client, script, wanted(check="make check"))
+    assert states(result) == [PartState.UNCHANGED] * 3
+    assert result.status is RunStatus.NOT_APPROVED
+
+
+async def test_a_part_that_cannot_be_committed_leaves_its_siblings_alone(client: Client) -> None:
+    def fails(name: str, request: Any) -> bool:
+        return name == "workspace.commit" and request.workspace.name == "2"
+
+    script = Script(agents(), interceptors=(Hold("", fails=fails),))
+    spec = wanted()
+    result = await run(client, script, spec)
+    assert states(result) == [PartState.INTEGRATED, PartState.FAILED, PartState.INTEGRATED]
+    assert f"cadre/{spec.run}" in [d.branch for d in script.delivered]
+    assert script.closed == 0, "the files of part 2 are nowhere else"
+
+
+async def test_a_part_whose_workspace_cannot_be_opened(client: Client) -> None:
+    def fails(name: str, request: Any) -> bool:
+        return name == "workspace.open" and request.name == "2"
+
+    script = Script(agents(), interceptors=(Hold("", fails=fails),))
+    result = await run(client, script, wanted())
+    assert states(result) == [PartState.INTEGRATED, PartState.FAILED, PartState.INTEGRATED]
+    assert (result.status, result.parts[1].why) == (RunStatus.PARTLY, "for good")
+
+
+@pytest.mark.parametrize("broken", ["workspace.merge", "workspace.commit", "workspace.check"])
+async def test_a_merge_that_fails_for_good_is_left_out(client: Client, broken: str) -> None:
+    def fails(name: str, request: Any) -> bool:
+        said = {
+            "workspace.merge": lambda: request.label == "part 2",
+            "workspace.commit": lambda: request.subject.startswith("Merge part 2"),
+            "workspace.check": lambda: request.name == "merge.2",
+        }
+        return bool(name == broken and said[name]())
+
+    script = Script(agents(), interceptors=(Hold("", fails=fails),))
+    spec = wanted(check="make check")
+    result = await run(client, script, spec)
+    assert states(result) == [PartState.INTEGRATED, PartState.LEFT_OUT, PartState.INTEGRATED]
+    assert sorted(d.branch for d in script.delivered) == [
+        f"cadre/{spec.run}", f"cadre/{spec.run}+2"
+    ]  # fmt: skip
+
+
+async def test_a_terminated_agent_is_charged_with_all_that_it_may_have_used(client: Client) -> None:
+    hold = Hold("tool.run", lambda call: bool(call.agent_id == "worker.2"))
+    script = Script(agents(), interceptors=(hold,))
+    spec = wanted(max_cost_usd=Decimal(8))
+    going = asyncio.ensure_future(run(client, script, spec))
+    try:
+        await hold.met()
+        await client.get_workflow_handle(f"{spec.run}/worker.2").terminate()
+        result = await going
+    finally:
+        hold.release.set()
+        await asyncio.gather(going, return_exceptions=True)
+    assert states(result) == [PartState.INTEGRATED, PartState.FAILED, PartState.INTEGRATED]
+    [line] = [line for line in result.agents if line.agent_id == "worker.2"]
+    assert line.spent.cost_usd == line.spent.lost_usd > Decimal("1.9")
+
+
+@pytest.mark.parametrize("char", ["x", "\N{OK HAND SIGN}"])
+async def test_long_tasks_are_taken(client: Client, char: str) -> None:
+    def splitter(call: ModelCall) -> Any:
+        parts = [{"title": char * 300, "task": char * 2000, "files": []}] * 2
+        return report(summary="s", parts=parts)
+
+    script = Script(agents(splitter=splitter))
+    result = await run(
+        client, script, wanted(tasks=(), task=char * (16_000 // len(char.encode())), yes=True)
+    )
+    assert result.status is RunStatus.APPROVED
 
 
 async def asked_questions(client: Client, run: str) -> list[Question]:
@@ -234,6 +313,7 @@ async def asked_questions(client: Client, run: str) -> list[Question]:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
+        ({"task": "a", "tasks": (), "max_agents": 2}, "--max-agents 2"),
         ({"task": "a"}, "either TASK"),
         ({"tasks": ()}, "either TASK"),
         ({"tasks": ("a", " ")}, "one of them is empty"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,6 +16,7 @@ from cadre.domain.delegation import Wanted
 from cadre.domain.roles import BUILDER, SCOUT
 from cadre.domain.runs import AgentResult, AgentSpec, AgentState
 from cadre.domain.turns import Declined, ModelCall, ToolCall
+from tests.workflows.holding import Hold, cancel
 from tests.workflows.scripted import MODEL, WORKSPACE, Script, report, uses
 
 LINES = tuple(HelperLine(name=n, description=n, writes=n == "worker") for n in ("scout", "worker"))
@@ -45,9 +47,9 @@ def script(
 
 
 async def run(
-    client: Client, acts: Script, limits: Limits = LIMITS, role: Role = BUILDER
+    client: Client, acts: Script, limits: Limits = LIMITS, role: Role = BUILDER, name: str = ""
 ) -> AgentResult:
-    name = f"r-{uuid.uuid4().hex[:8]}"
+    name = name or f"r-{uuid.uuid4().hex[:8]}"
     spec = AgentSpec(
         run=name, agent_id="lead", agent=agent("lead", role, "Read", "Edit", TASK), task="do it",
         workspace=WORKSPACE, snapshot="tree0", limits=limits,
@@ -155,3 +157,54 @@ async def test_a_call_that_names_nobody_is_a_strike(client: Client) -> None:
     acts = Script(lambda call: uses(TASK))
     result = await run(client, acts)
     assert (result.state, result.turns) == (AgentState.GAVE_UP, 3)
+
+
+async def test_a_failure_beside_them_does_not_lose_what_they_cost(client: Client) -> None:
+    hold = Hold(
+        "model.call",
+        lambda call: bool(call.agent_id == "lead/scout.1"),
+        lambda name, call: bool(name == "tool.run" and call.use.name == "Read"),
+        beats=5,
+    )
+    acts = script(asks("Read", TASK), reader, interceptors=(hold,))
+    result = await run(client, acts)
+    assert result.state is AgentState.FAILED
+    assert [line.agent_id for line in result.helpers] == ["lead/scout.1"]
+    assert result.helpers[0].spent.cost_usd == acts.cost
+    assert acts.records == ["lead/scout.1"]
+
+
+async def test_none_begins_after_its_asker_was_asked_to_end(client: Client) -> None:
+    hold = Hold("tool.run", lambda call: bool(call.agent_id == "lead/worker.1"))
+    acts = script(asks(TASK, TASK, read_only=False), writer, below=edits, interceptors=(hold,))
+    name = f"r-{uuid.uuid4().hex[:8]}"
+    going = asyncio.ensure_future(run(client, acts, name=name))
+    try:
+        await hold.met()
+        await cancel(client, f"{name}/lead")
+        result = await going
+    finally:
+        hold.release.set()
+        await asyncio.gather(going, return_exceptions=True)
+    assert result.state is AgentState.CANCELLED
+    assert [(h.agent_id, h.state) for h in result.helpers] == [
+        ("lead/worker.1", AgentState.CANCELLED)
+    ]
+
+
+async def test_one_that_was_terminated_may_have_used_all_that_it_had(client: Client) -> None:
+    hold = Hold("model.call", lambda call: bool(call.agent_id == "lead/scout.1"))
+    acts = script(asks(TASK), reader, interceptors=(hold,))
+    name = f"r-{uuid.uuid4().hex[:8]}"
+    going = asyncio.ensure_future(run(client, acts, name=name))
+    try:
+        await hold.met()
+        await client.get_workflow_handle(f"{name}/lead/scout.1").terminate()
+        result = await going
+    finally:
+        hold.release.set()
+        await asyncio.gather(going, return_exceptions=True)
+    assert result.state is AgentState.REPORTED
+    [line] = result.helpers
+    share = (LIMITS.max_cost_usd - acts.cost) / 2
+    assert (line.spent.cost_usd, line.spent.lost_usd) == (share, share)

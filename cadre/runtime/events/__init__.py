@@ -1,12 +1,15 @@
 """A run's events, read from its workflows' own histories: there is no second log."""
 
+from cadre.runtime.events.cursor import Cursor
 from cadre.runtime.events.follow import follow
-from cadre.runtime.events.history import HistoryReader, events_of, record_of
+from cadre.runtime.events.history import HistoryReader
 from cadre.runtime.events.reading import Pending, events_so_far, pending
+from cadre.runtime.events.recording import events_of, record_of
 from cadre.runtime.events.types import EVENTS, Event
 
 __all__ = [
     "EVENTS",
+    "Cursor",
     "Event",
     "HistoryReader",
     "Pending",

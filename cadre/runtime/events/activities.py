@@ -10,6 +10,7 @@ from temporalio.api.history.v1 import (
     ActivityTaskStartedEventAttributes,
 )
 
+from cadre.domain.delegation import Delegated, Delegation, Refused
 from cadre.domain.runs import PreparedRun, RecordRun, RunResult
 from cadre.domain.turns import (
     BadReport,
@@ -25,10 +26,13 @@ from cadre.domain.turns import (
 from cadre.domain.workspaces import CheckResult, OpenedWorkspace, RunCheck
 from cadre.runtime.events import types as e
 from cadre.runtime.events.decode import Decoder
+from cadre.storage import keys
 
 REQUESTS = {
     "model.call": ModelCall,
     "tool.run": ToolCall,
+    "task.read": ToolCall,
+    "task.answer": Delegated,
     "workspace.check": RunCheck,
     "record.run": RecordRun,
 }
@@ -49,6 +53,14 @@ class Scheduled:
     place: e.Place
 
 
+@dataclass(frozen=True)
+class FileChange:
+    """A tool call that changed files, and the snapshot that it left."""
+
+    call: ToolCall
+    snapshot: str
+
+
 class Activities:
     """Turns a workflow's activity events, in their order, into typed ones."""
 
@@ -56,11 +68,12 @@ class Activities:
         self._decoder = decoder
         self._scheduled: dict[int, Scheduled] = {}
         self.recorded: RunResult | None = None
+        self.changes: dict[int, FileChange] = {}
 
     async def scheduled(
         self, attributes: ActivityTaskScheduledEventAttributes, title: str, at: e.Place
-    ) -> e.Event:
-        """Remember an activity until it ends."""
+    ) -> e.Event | None:
+        """Remember an activity until it ends; nothing is told of one that ends a tool call."""
         name = attributes.activity_type.name
         request: object = None
         if name in REQUESTS:
@@ -72,6 +85,8 @@ class Activities:
             case ToolCall():
                 use = request.use
                 return e.ToolStarted(at=at, turn=request.turn, use_id=use.id, title=use.title)
+            case Delegated():
+                return None
             case RecordRun():
                 self.recorded = request.result
         return e.StepStarted(at=at, activity=name, title=title)
@@ -89,27 +104,26 @@ class Activities:
 
     async def completed(
         self, attributes: ActivityTaskCompletedEventAttributes, at: e.Place
-    ) -> e.Event:
-        """An activity's result."""
+    ) -> e.Event | None:
+        """An activity's result; nothing where a sub-agent follows from it."""
         of = self._scheduled.pop(attributes.scheduled_event_id)
         payloads = attributes.result.payloads
         seconds = (at.time - of.place.time).total_seconds()
         match of.request:
-            case ModelCall(turn=turn):
+            case ModelCall() as call:
                 answer = await self._decoder.expect(payloads, ModelAnswer)
-                return model_answered(answer, turn, seconds, at)
-            case ToolCall(turn=turn, use=use):
+                return model_answered(answer, call, seconds, at)
+            case ToolCall() as call if of.activity == "task.read":
+                outcome = (await self._decoder.expect(payloads, Delegation)).outcome
+                if isinstance(outcome, Refused):
+                    return tool_finished(call, outcome.result, at)
+                return None
+            case ToolCall() | Delegated():
+                call = of.request if isinstance(of.request, ToolCall) else of.request.call
                 result = await self._decoder.expect(payloads, ToolResult)
-                return e.ToolFinished(
-                    at=at,
-                    turn=turn,
-                    use_id=use.id,
-                    title=use.title,
-                    is_error=result.is_error,
-                    denied=result.denied,
-                    preview=result.preview,
-                    seconds=result.seconds,
-                )
+                if result.snapshot != call.snapshot and not call.use.read_only:
+                    self.changes[at.event_id] = FileChange(call, result.snapshot)
+                return tool_finished(call, result, at)
             case RunCheck(name=name):
                 check = await self._decoder.expect(payloads, CheckResult)
                 return e.CheckFinished(
@@ -128,8 +142,26 @@ class Activities:
         return e.ActivityFailed(at=at, activity=of.activity, title=of.title, how=how, why=why)
 
 
-def model_answered(answer: ModelAnswer, turn: int, seconds: float, at: e.Place) -> e.ModelAnswered:
+def tool_finished(call: ToolCall, result: ToolResult, at: e.Place) -> e.ToolFinished:
+    """What a tool call's result tells an onlooker."""
+    return e.ToolFinished(
+        at=at,
+        turn=call.turn,
+        use_id=call.use.id,
+        title=call.use.title,
+        is_error=result.is_error,
+        denied=result.denied,
+        preview=result.preview,
+        seconds=result.seconds,
+        key=keys.tool_result(call.run, call.agent_id, call.turn, call.use.id),
+    )
+
+
+def model_answered(
+    answer: ModelAnswer, call: ModelCall, seconds: float, at: e.Place
+) -> e.ModelAnswered:
     """What a model call's answer tells an onlooker."""
+    key = keys.turn(call.run, call.agent_id, call.turn)
     match answer.outcome:
         case ToolsWanted(uses=uses):
             detail = ", ".join(use.title for use in uses)
@@ -140,17 +172,21 @@ def model_answered(answer: ModelAnswer, turn: int, seconds: float, at: e.Place) 
         case Declined(why=why, detail=said):
             detail = said or why
         case OutOfBudget(bound=bound):
-            detail = bound.value
+            detail, key = bound.value, ""  # no call was made
         case _:
             detail = ""
     return e.ModelAnswered(
         at=at,
-        turn=turn,
+        turn=call.turn,
         outcome=answer.outcome.kind,
         detail=detail,
         preview=answer.preview,
         usage=answer.usage,
         cost_usd=answer.cost_usd,
+        asked=answer.model,
+        lost_usd=answer.lost_usd,
+        lost_tokens=answer.lost_tokens,
         lost_attempts=answer.lost_attempts,
         seconds=seconds,
+        key=key,
     )

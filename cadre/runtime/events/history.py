@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC
 
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
 from temporalio.api.history.v1 import (
     HistoryEvent,
-    UpsertWorkflowSearchAttributesEventAttributes,
     WorkflowExecutionCompletedEventAttributes,
     WorkflowExecutionStartedEventAttributes,
 )
-from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter
 
-from cadre.domain.runs import AgentResult, AgentSpec, RunResult, RunStatus
+from cadre.domain.runs import AgentResult, AgentSpec, RunResult
+from cadre.runtime.events import people
 from cadre.runtime.events import types as e
-from cadre.runtime.events.activities import Activities
+from cadre.runtime.events.activities import Activities, FileChange
 from cadre.runtime.events.decode import Decoder, reason
+from cadre.runtime.events.words import summary
 
 AGENT = "agent"
 TASK_PREVIEW = 500
@@ -29,29 +30,6 @@ FAULTS = frozenset(
         Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES,
     }
 )
-
-
-async def events_of(history: WorkflowHistory, converter: DataConverter) -> list[e.Event]:
-    """The typed events of one workflow's history, in its order. Raises CadreError."""
-    reader = HistoryReader(history.workflow_id, history.run_id, converter)
-    read = [await reader.read(event) for event in history.events]
-    return [event for event in read if event is not None]
-
-
-async def record_of(history: WorkflowHistory, converter: DataConverter) -> list[e.Event]:
-    """The events for a record that outlives the history.
-
-    A run writes its record just before it closes, so its end is told by the result that the
-    record's own activity was given. Raises CadreError.
-    """
-    reader = HistoryReader(history.workflow_id, history.run_id, converter)
-    read = [await reader.read(event) for event in history.events]
-    events = [event for event in read if event is not None]
-    if events and reader.recorded and not isinstance(events[-1], e.RunEnded):
-        cancelled = reader.recorded.status is RunStatus.CANCELLED
-        close: e.Close = "cancelled" if cancelled else "completed"
-        events.append(e.RunEnded(at=events[-1].at, close=close, result=reader.recorded))
-    return events
 
 
 class HistoryReader:
@@ -69,11 +47,22 @@ class HistoryReader:
         """The result that the run has handed to its record, if it came so far."""
         return self._activities.recorded
 
+    @property
+    def changes(self) -> Mapping[int, FileChange]:
+        """The tool calls so far that changed files, by the IDs of their last events."""
+        return self._activities.changes
+
     async def read(self, event: HistoryEvent) -> e.Event | None:
         """The typed event that `event` stands for, if any.
 
         Raises CadreError where a payload is not of the type that this version writes.
         """
+        found = await self._read(event)
+        if found is None:
+            return None
+        return found.model_copy(update={"summary": summary(found)})
+
+    async def _read(self, event: HistoryEvent) -> e.Event | None:
         which = (event.WhichOneof("attributes") or "").removesuffix("_event_attributes")
         if which.startswith("activity_task_"):
             return await self._activity(which.removeprefix("activity_task_"), event)
@@ -81,7 +70,7 @@ class HistoryReader:
             return await self._execution(which.removeprefix("workflow_execution_"), event)
         if which == "upsert_workflow_search_attributes":
             upsert = event.upsert_workflow_search_attributes_event_attributes
-            return await self._status(upsert, self._place(event))
+            return await people.shown(self._decoder, upsert, self._place(event))
         if which == "workflow_task_failed":
             task = event.workflow_task_failed_event_attributes
             if task.cause in FAULTS:
@@ -132,6 +121,20 @@ class HistoryReader:
                 return await self._started(event.workflow_execution_started_event_attributes, at)
             case "cancel_requested":
                 return e.CancelRequested(at=at)
+            case "update_accepted":
+                update = event.workflow_execution_update_accepted_event_attributes.accepted_request
+                return await people.decision(
+                    self._decoder, update.input.name, update.input.args.payloads, at
+                )
+            case "update_completed":
+                outcome = event.workflow_execution_update_completed_event_attributes.outcome
+                if outcome.HasField("failure"):
+                    return e.DecisionRefused(at=at, why=reason(outcome.failure))
+            case "signaled":
+                signal = event.workflow_execution_signaled_event_attributes
+                return await people.decision(
+                    self._decoder, signal.signal_name, signal.input.payloads, at
+                )
             case "completed":
                 return await self._completed(
                     event.workflow_execution_completed_event_attributes, at
@@ -165,21 +168,10 @@ class HistoryReader:
             definition=spec.agent.name,
             source=spec.agent.source,
             model=spec.agent.model.id,
+            models=(spec.agent.model, *([spec.agent.fallback] if spec.agent.fallback else [])),
             tools=spec.agent.tools,
             task=spec.task[:TASK_PREVIEW],
         )
-
-    async def _status(
-        self, upsert: UpsertWorkflowSearchAttributesEventAttributes, at: e.Place
-    ) -> e.Event | None:
-        fields = upsert.search_attributes.indexed_fields
-        if "CadreStatus" not in fields:
-            return None
-        status = await self._decoder.expect([fields["CadreStatus"]], str)
-        cost = None
-        if "CadreCostUsd" in fields:
-            cost = await self._decoder.first([fields["CadreCostUsd"]], float)
-        return e.StatusChanged(at=at, status=status, cost_usd=cost)
 
     async def _completed(
         self, attributes: WorkflowExecutionCompletedEventAttributes, at: e.Place

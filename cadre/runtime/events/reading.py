@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,9 +28,9 @@ class Child(Value):
 
 
 class Pending(Value):
-    """An activity that has not ended. `text` is the end of what a model has written so far of
-    `output_chars` characters; `why` is how the attempt before this one failed, and `next_try`
-    when this one begins (UTC), None once it has."""
+    """An activity that has not ended. `text` is the end of what a model has written so far, in
+    this attempt, of `output_chars` characters; `why` is how the attempt
+    before this one failed, and `next_try` when this one begins (UTC), None once it has."""
 
     id: str
     activity: str
@@ -42,18 +42,30 @@ class Pending(Value):
 
 
 async def read(
-    client: Client, workflow: str, run_id: str, *, wait: bool
+    client: Client,
+    workflow: str,
+    run_id: str,
+    *,
+    wait: bool,
+    pause: Callable[[], float] = lambda: 0.0,
 ) -> AsyncIterator[Event | Child]:
-    """One workflow's events and children; with `wait`, until it has closed. Raises RPCError."""
+    """One workflow's events and children; with `wait`, until it has closed. Raises RPCError.
+
+    The server answers a waiting reader with the first event that there is. A `pause` between its
+    answers, in seconds, lets more of them come in one, which costs the server and the reader less.
+    """
     reader = HistoryReader(workflow, run_id, client.data_converter)
     handle = client.get_workflow_handle(workflow, run_id=run_id)
-    async for raw in handle.fetch_history_events(wait_new_event=wait):
+    pages = handle.fetch_history_events(wait_new_event=wait)
+    async for raw in pages:
         if raw.HasField("child_workflow_execution_started_event_attributes"):
             child = raw.child_workflow_execution_started_event_attributes.workflow_execution
             yield Child(workflow=child.workflow_id, run_id=child.run_id)
         event = await reader.read(raw)
         if event is not None:
             yield event
+        if wait and pages.current_page_index == len(pages.current_page or ()):
+            await asyncio.sleep(pause())
 
 
 async def events_so_far(client: Client, run: str, run_id: str) -> list[Event]:
@@ -93,6 +105,8 @@ async def pending(client: Client, workflow: str) -> list[Pending]:
     found = []
     for activity in described.raw_description.pending_activities:
         beat = await decoder.first(activity.heartbeat_details.payloads, dict[str, Any]) or {}
+        if beat.get("attempt", activity.attempt) != activity.attempt:
+            beat = {}  # Temporal keeps the last one until there is another
         found.append(
             Pending(
                 id=activity.activity_id,

@@ -2,7 +2,8 @@
 
 Its objects are written loose, contents before what names them, then the branch's file is linked
 into place: another branch of that name is never overwritten, and a death in between leaves either
-no branch or the whole one. No git command runs, so no hook does; no reflog is written.
+no branch or the whole one. No git command runs, so no hook does; no reflog is written. Only where
+the run made the branch itself earlier does it go forward, by git's own means and without hooks.
 """
 
 from __future__ import annotations
@@ -10,22 +11,27 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pygit2
 
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.tools.workspace.change import reachable
+from cadre.tools.workspace.gitcommand import move
 from cadre.tools.workspace.loose import write_loose
 from cadre.tools.workspace.objects import ObjectDatabase
 from cadre.tools.workspace.origin import Origin
 
 
-def deliver(database: ObjectDatabase, repo: str, base: str, commit: str, branch: str) -> None:
+def deliver(
+    database: ObjectDatabase, repo: str, base: str, commit: str, branch: str, *, before: str = ""
+) -> None:
     """Make `branch` at `commit`, a descendant of `base`, in the repository at `repo`.
 
-    Doing it again changes nothing. Raises CadreError (DELIVERY) where the branch cannot be made.
+    Doing it again changes nothing. A branch that was left at `before` goes forward; one that a
+    person took further from there stays as it is. Raises CadreError (DELIVERY) where the branch
+    cannot be made.
     """
     try:
         origin = Origin(repo)
@@ -34,24 +40,42 @@ def deliver(database: ObjectDatabase, repo: str, base: str, commit: str, branch:
     reference = f"refs/heads/{branch}"
     if not pygit2.reference_is_valid_name(reference):
         raise _undeliverable(branch, "that is not a branch's name", commit)
-    if _exists(origin, reference, branch, commit):
+    there = _at(origin, reference)
+    if before and there not in (None, commit):
+        if _has(origin, str(there), commit):
+            return
+    elif _exists(origin, reference, branch, commit):
         return
-    theirs = ObjectDatabase(origin.gitdir)
-    if not theirs.contains(bytes.fromhex(base)):
+    if not ObjectDatabase(origin.gitdir).contains(bytes.fromhex(base)):
         raise _undeliverable(branch, f"its base {base} is gone from {repo}; fetch it", commit)
     try:
-        for oid, kind in _missing(database, base, commit):
-            if not theirs.contains(oid):
-                write_loose(origin.gitdir / "objects", kind, database.read(oid), durable=True)
-        _create(origin, reference, branch, commit)
+        bring_objects(database, origin, (base, before) if there else (base,), commit)
+        if there is None:
+            _create(origin, reference, branch, commit)
+        elif not move(origin.gitdir, branch, before, commit):
+            raise _undeliverable(
+                branch, f"it went from {before[:12]} to {there[:12]}; rename or delete it", commit
+            )
     except OSError as error:
         reason = f"{error.strerror or error} ({error.filename or repo})"
         raise _undeliverable(branch, reason, commit) from error
 
 
-def _missing(database: ObjectDatabase, base: str, commit: str) -> Iterator[tuple[bytes, str]]:
-    """The objects between two commits, each before whatever names it."""
-    done, waiting = {base}, [commit]
+def bring_objects(
+    database: ObjectDatabase, origin: Origin, known: Sequence[str], commit: str
+) -> None:
+    """Let a repository have the objects of `commit`, given commits of its history that it has."""
+    theirs = ObjectDatabase(origin.gitdir)
+    for oid, kind in _missing(database, known, commit):
+        if not theirs.contains(oid):
+            write_loose(origin.gitdir / "objects", kind, database.read(oid), durable=True)
+
+
+def _missing(
+    database: ObjectDatabase, known: Sequence[str], commit: str
+) -> Iterator[tuple[bytes, str]]:
+    """The objects between known commits and another, each before whatever names it."""
+    done, waiting = set(known), [commit]
     while waiting:
         if waiting[-1] in done:
             waiting.pop()
@@ -59,7 +83,7 @@ def _missing(database: ObjectDatabase, base: str, commit: str) -> Iterator[tuple
         found = database.commit(waiting[-1])
         if not found.parents:
             raise CadreError(
-                ErrorKind.DELIVERY, f"commit {commit} does not descend from the base {base}"
+                ErrorKind.DELIVERY, f"commit {commit} does not descend from {', '.join(known)}"
             )
         ahead = [parent for parent in map(str, found.parent_ids) if parent not in done]
         if ahead:
@@ -68,6 +92,20 @@ def _missing(database: ObjectDatabase, base: str, commit: str) -> Iterator[tuple
         yield from reachable(database, found.tree.id.raw, found.parents[0].tree.id.raw)
         yield found.id.raw, "commit"
         done.add(waiting.pop())
+
+
+def _at(origin: Origin, reference: str) -> str | None:
+    """The commit of a branch; None where there is none."""
+    found = origin.repository.references.get(reference)
+    return None if found is None else str(found.peel(pygit2.Commit).id)
+
+
+def _has(origin: Origin, commit: str, ancestor: str) -> bool:
+    """Whether a commit's history has another one."""
+    repository = origin.repository
+    if ancestor not in repository:
+        return False
+    return bool(repository.descendant_of(pygit2.Oid(hex=commit), pygit2.Oid(hex=ancestor)))
 
 
 def _exists(origin: Origin, reference: str, branch: str, commit: str) -> bool:

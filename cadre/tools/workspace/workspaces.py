@@ -91,8 +91,8 @@ class Workspaces:
         return await check(request, home, base, self._sandbox)
 
     async def describe(self, request: DescribeChange) -> change.Described:
-        """How a snapshot differs from the workspace's base."""
-        return await asyncio.to_thread(self._describe, request.workspace, request.snapshot)
+        """How a snapshot differs from another one, or from the workspace's base."""
+        return await asyncio.to_thread(self._describe, request)
 
     async def find_changed(
         self, workspace: Workspace, old: str, new: str, wanted: Callable[[str], str | None]
@@ -144,10 +144,11 @@ class Workspaces:
         seen = self._remembered(home.tree(step.generation))
         return Lease(home, step, bytes.fromhex(snapshot), seen)
 
-    def _describe(self, workspace: Workspace, snapshot: str) -> change.Described:
-        home = open_home(self._state, workspace)
-        database = ObjectDatabase(home.repository)
-        return change.describe(database, _base_tree(home, workspace), bytes.fromhex(snapshot))
+    def _describe(self, request: DescribeChange) -> change.Described:
+        home = open_home(self._state, request.workspace)
+        since = bytes.fromhex(request.since or "") or _base_tree(home, request.workspace)
+        new = bytes.fromhex(request.snapshot)
+        return change.describe(ObjectDatabase(home.repository), since, new)
 
     def _find_changed(
         self, workspace: Workspace, old: str, new: str, wanted: Callable[[str], str | None]
@@ -160,7 +161,8 @@ class Workspaces:
     def _deliver(self, request: Deliver) -> Delivery:
         home = open_home(self._state, request.workspace)
         database = ObjectDatabase(home.repository)
-        deliver(database, request.repo, request.workspace.base, request.commit, request.branch)
+        base, commit = request.workspace.base, request.commit
+        deliver(database, request.repo, base, commit, request.branch, before=request.before)
         tree = database.commit(request.commit).tree.id.raw
         described = change.describe(database, _base_tree(home, request.workspace), tree)
         return Delivery(branch=request.branch, commit=request.commit, stat=described.stat)

@@ -1,0 +1,89 @@
+"""When people are told of a question, and what they read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cadre.domain.asking import (
+    MAX_REMINDERS,
+    Moment,
+    course,
+    escalated,
+    form,
+    opened,
+    tool_question,
+    waiting_text,
+)
+from cadre.domain.decisions import MAX_TEXT_CHARS, Decision, Policy, Question
+from cadre.domain.turns import ToolAsks, ToolCall, ToolUse
+from cadre.domain.workspaces import Workspace
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HOURS = st.floats(min_value=0.1, max_value=10_000)
+
+
+@given(HOURS | st.just(0.0), HOURS, HOURS | st.just(0.0), st.booleans())
+def test_a_course_is_in_order_bounded_and_ends_with_the_expiry(
+    remind: float, escalate: float, expire: float, to: bool
+) -> None:
+    policy = Policy(
+        remind_hours=remind, escalate_hours=escalate, expire_hours=expire,
+        escalate_to=("ben",) if to else (),
+    )  # fmt: skip
+    moments = course(policy)
+    times = [after for after, _ in moments]
+    assert times == sorted(times)
+    assert len(moments) <= MAX_REMINDERS + 2
+    names = [moment for _, moment in moments]
+    assert (Moment.EXPIRED in names) == bool(expire)
+    if expire:
+        assert moments[-1] == (timedelta(hours=expire), Moment.EXPIRED)
+        assert all(after < timedelta(hours=expire) for after in times[:-1])
+    assert (Moment.ESCALATED in names) == (to and not 0 < expire <= escalate)
+
+
+def test_escalation_lets_more_people_decide_unless_anybody_may() -> None:
+    policy = Policy(approvers=("ann",), escalate_to=("ann", "ben"))
+    asked = opened(Question(id="q", text="?"), "q", policy, NOW)
+    assert escalated(asked, policy).approvers == ("ann", "ben")
+    anybody = opened(Question(id="q", text="?"), "q", Policy(), NOW)
+    assert escalated(anybody, policy).approvers == ()
+
+
+def test_a_long_question_is_cut_and_its_hash_is_of_all_of_it() -> None:
+    policy = Policy(expire_hours=1)
+    one, other = (opened(Question(id="q", text="x" * 20_000 + c), "q", policy, NOW) for c in "ab")
+    assert len(one.text) == MAX_TEXT_CHARS
+    assert one.text == other.text
+    assert one.subject_sha256 != other.subject_sha256
+    assert one.expires == NOW + timedelta(hours=1)
+
+
+def test_what_is_shown_can_be_sent_back() -> None:
+    asked = opened(Question(id="parts", text="Go?"), "parts", Policy(approvers=("ann",)), NOW)
+    text = waiting_text("r1/builder.1", [asked])
+    assert "builder.1/parts waits for ann" in text
+    assert "cadre approve r1 builder.1/parts" in text
+    assert form(asked) in text
+    sent = Decision.model_validate(json.loads(form(asked)))
+    assert (sent.id, sent.subject_sha256) == ("parts", asked.subject_sha256)
+
+
+@given(st.text(alphabet="`a\n", max_size=40))
+def test_arguments_cannot_leave_their_block(shown: str) -> None:
+    call = ToolCall(
+        run="r", agent_id="b", turn=3, tools=("Bash",), writes=True, snapshot="t",
+        use=ToolUse(id="u", name="Bash", title="Bash", read_only=False),
+        workspace=Workspace(run="r", name="main", base="b" * 40, snapshot="t"),
+    )  # fmt: skip
+    asks = ToolAsks(why="the run asks", shown=shown, key="k", sha256="0" * 64)
+    question = tool_question(call, asks)
+    assert question.id == "bash-3"
+    head, fence = question.text.split("\n\n", 1)[0], question.text.rpartition("\n")[2]
+    assert head == "b wants to run this, and the run asks:"
+    assert set(fence) == {"`"}
+    assert fence not in shown
