@@ -19,7 +19,7 @@ from starters.lines import line
 from starters.screen import console, screen
 from starters.view import RunView
 
-REFRESH_SECONDS = 0.5
+REFRESH_SECONDS = 1.0
 
 Show = Callable[[Event, RunView], None]
 Answer = Callable[[], Awaitable[None]]

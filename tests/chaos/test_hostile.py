@@ -98,12 +98,19 @@ UNCONFINED = {
 }
 
 
+# Some attacks are races, which they do not win each time.
+CHANCES = 5
+
+
 @pytest.mark.parametrize("name", UNCONFINED)
 def test_without_a_sandbox_the_same_attacks_succeed_and_are_seen(bare: Stage, name: str) -> None:
     case = next(case for module in TABLE for case in module.CASES if case.name == name)
-    harm = bare.play(case).harm
-    for expected in UNCONFINED[name]:
-        assert any(re.match(expected, line) for line in harm), harm
+    harm: list[str] = []
+    for _ in range(CHANCES):
+        harm += bare.play(case).harm
+        if all(any(re.match(wanted, line) for line in harm) for wanted in UNCONFINED[name]):
+            return
+    pytest.fail(f"{UNCONFINED[name]} is not in {harm}")
 
 
 def test_changed_processes_and_left_ones_are_seen(

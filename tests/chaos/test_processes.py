@@ -30,7 +30,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def results(stage: Stage, run: str) -> dict[str, str]:
     """What the model was shown of each command."""
-    files = sorted(stage.store(run).glob("agents/builder.1/tools/*"))
+    files = sorted(stage.store(run).glob("agents/builder.1/tools/*.json"))
     return {
         name: json.loads(path.read_text())["content"]
         for name, path in zip(UNRULY, files, strict=True)

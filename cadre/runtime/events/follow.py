@@ -17,7 +17,7 @@ from cadre.runtime.events.types import Event, RunEnded
 STRAGGLER_SECONDS = 3.0
 # How often is looked at what is being written: this long for each workflow that is looked at, and
 # for this part of the time at most.
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.4
 LOOK_SHARE = 0.2
 
 

@@ -17,7 +17,7 @@ WORKFLOWS_AT_ONCE = 32
 SWEEP_SECONDS = 3.0
 # Between two answers to a long poll, for each workflow that is followed: with one, everything is
 # seen at once; with many, what happens meanwhile comes in one answer.
-PAUSE_SECONDS = 0.08
+PAUSE_SECONDS = 0.12
 # How long a server that went away is waited for, and agents that outlive their run.
 PATIENCE_SECONDS = 60.0
 RETRY_SECONDS = 0.5
