@@ -155,7 +155,7 @@ def _make_parents(path: Path, gitdir: Path) -> None:
     like = (gitdir / "refs").stat()
     for directory in reversed(path.parents):
         if directory.is_relative_to(gitdir / "refs") and not directory.is_dir():
-            directory.mkdir()
+            directory.mkdir(exist_ok=True)  # another run may deliver too
             directory.chmod(like.st_mode & 0o7777)
             if os.geteuid() == 0:
                 os.chown(directory, like.st_uid, like.st_gid)
