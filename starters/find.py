@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.domain.runs import RUN_ID_PATTERN
 from cadre.runtime.client import connect
-from cadre.runtime.events import EVENTS, Event, events_so_far
+from cadre.runtime.events import EVENTS, Event, events_so_far, in_order
 from cadre.runtime.record import read_services
 from cadre.runtime.settings import Settings
 from cadre.storage import keys
@@ -107,12 +107,12 @@ async def recorded_events(settings: Settings, run: str) -> list[Event] | None:
     data = await objects.get(keys.record(run, "run"))
     if data is None:
         return None
-    *events, end = EVENTS.validate_json(data)
-    result = getattr(end, "result", None)
+    histories = [EVENTS.validate_json(data)]
+    result = getattr(histories[0][-1], "result", None)
     for agent in getattr(result, "agents", ()):
         of_agent = await objects.get(keys.record(run, agent.agent_id))
-        events += EVENTS.validate_json(of_agent) if of_agent else []
-    return [*sorted(events, key=lambda event: event.at.time), end]
+        histories.append(EVENTS.validate_json(of_agent) if of_agent else [])
+    return in_order(histories)
 
 
 def ui_address(settings: Settings, client: Client | None, run: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import get_args
 
@@ -10,7 +10,7 @@ import pytest
 
 from cadre.domain.errors import CadreError
 from cadre.domain.usage import Usage
-from cadre.runtime.events import Cursor, Event
+from cadre.runtime.events import Cursor, Event, in_order
 from cadre.runtime.events import types as e
 from cadre.runtime.events.words import SUMMARY_CHARS, SUMMARY_WORDS, summary, words
 
@@ -69,6 +69,18 @@ def test_an_answer_without_text_names_its_tools() -> None:
 def test_a_decision_in_words(given: dict[str, object], told: str) -> None:
     by = str(given.get("by", ""))
     assert words(e.DecisionReceived(at=at(""), by=by, given=given)) == told
+
+
+def test_each_workflow_keeps_its_order_though_its_times_go_back() -> None:
+    def event(agent_id: str, number: int, seconds: float) -> e.CancelRequested:
+        place = at(agent_id, number)
+        later = {"time": NOW + timedelta(seconds=seconds)}
+        return e.CancelRequested(at=place.model_copy(update=later))
+
+    scout = [event("scout", 1, 0), event("scout", 2, 3), event("scout", 3, 2), event("scout", 4, 5)]
+    run = [event("", 1, 1), event("", 2, 4)]
+    merged = [(v.at.agent_id, v.at.event_id) for v in in_order([run, scout])]
+    assert merged == [("scout", 1), ("", 1), ("scout", 2), ("scout", 3), ("", 2), ("scout", 4)]
 
 
 def test_a_place_as_text() -> None:

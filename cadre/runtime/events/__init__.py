@@ -3,7 +3,7 @@
 from cadre.runtime.events.cursor import Cursor
 from cadre.runtime.events.follow import follow
 from cadre.runtime.events.history import HistoryReader
-from cadre.runtime.events.reading import Pending, events_so_far, pending
+from cadre.runtime.events.reading import Pending, events_so_far, in_order, pending
 from cadre.runtime.events.recording import events_of, record_of
 from cadre.runtime.events.types import EVENTS, Event
 
@@ -16,6 +16,7 @@ __all__ = [
     "events_of",
     "events_so_far",
     "follow",
+    "in_order",
     "pending",
     "record_of",
 ]

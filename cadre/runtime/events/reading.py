@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
+from operator import itemgetter
 from typing import Any
 
 from temporalio.api.enums.v1 import PendingActivityState
@@ -76,17 +78,18 @@ async def events_so_far(client: Client, run: str, run_id: str) -> list[Event]:
     """
     places = asyncio.Semaphore(READS_AT_ONCE)
 
-    async def collect(workflow: str, run_id: str) -> list[Event]:
+    async def collect(workflow: str, run_id: str) -> list[list[Event]]:
         events: list[Event] = []
         children: list[Child] = []
         async with places:
             async for item in read(client, workflow, run_id, wait=False):
                 children.append(item) if isinstance(item, Child) else events.append(item)
+        found = [events]
         for more in await asyncio.gather(*(agent(child) for child in children)):
-            events += more
-        return events
+            found += more
+        return found
 
-    async def agent(child: Child) -> list[Event]:
+    async def agent(child: Child) -> list[list[Event]]:
         try:
             return await collect(child.workflow, child.run_id)
         except RPCError as error:
@@ -94,8 +97,20 @@ async def events_so_far(client: Client, run: str, run_id: str) -> list[Event]:
                 return []
             raise
 
-    events = await collect(run, run_id)
-    return sorted(events, key=lambda e: (isinstance(e, RunEnded), e.at.time, e.at.workflow))
+    return in_order(await collect(run, run_id))
+
+
+def in_order(histories: Iterable[Sequence[Event]]) -> list[Event]:
+    """The events of several workflows by time, each workflow's in its own order; a RunEnded comes
+    last. A history's times may go back a little where its numbers go on."""
+    keyed = []
+    for history in histories:
+        times = accumulate((event.at.time for event in history), max)
+        keyed += [
+            ((isinstance(event, RunEnded), time, event.at.workflow), event)
+            for event, time in zip(history, times, strict=True)
+        ]
+    return [event for _, event in sorted(keyed, key=itemgetter(0))]
 
 
 async def pending(client: Client, workflow: str) -> list[Pending]:
