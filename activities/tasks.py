@@ -11,8 +11,8 @@ from activities.heartbeat import beating
 from activities.tools import waits
 from cadre.domain.agents import TASK, Agent
 from cadre.domain.delegation import Delegated, Delegation, Refused, Wanted
+from cadre.domain.outcomes import AgentState
 from cadre.domain.rules import Request
-from cadre.domain.runs import AgentState
 from cadre.domain.turns import ToolAsks, ToolCall, ToolResult
 from cadre.storage import keys
 from cadre.storage.objects import Objects

@@ -19,8 +19,8 @@ from benchmarks.measure import cpu_seconds, p50
 from benchmarks.rig import Kind, Rig
 from benchmarks.scenario import task
 from cadre.domain import briefs
+from cadre.domain.outcomes import RunResult, RunStatus
 from cadre.domain.reports import SplitPart
-from cadre.domain.runs import RunResult, RunStatus
 from workflows.fan_out import FanOutInput
 
 # Cadre's runs have at most 64 agents, so that a larger crowd is several runs, for both.

@@ -11,7 +11,7 @@ from benchmarks.measure import bytes_by_turn, history_size
 from benchmarks.rig import Rig
 from benchmarks.scenario import task
 from cadre.domain.budget import Limits
-from cadre.domain.runs import AgentResult
+from cadre.domain.outcomes import AgentResult
 
 NO_LIMITS = Limits(
     max_turns=1000, max_tokens=10**10, max_cost_usd=Decimal(10**6), max_active_seconds=7200

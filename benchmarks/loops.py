@@ -16,7 +16,7 @@ from benchmarks.floor_types import Task
 from benchmarks.measure import cpu_seconds, history_size, p50
 from benchmarks.rig import Rig
 from benchmarks.scenario import task
-from cadre.domain.runs import AgentState
+from cadre.domain.outcomes import AgentState
 
 TOOL_CALLS = 5
 MODEL_CALLS = TOOL_CALLS + 1

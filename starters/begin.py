@@ -21,8 +21,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from cadre.domain.errors import CadreError, ErrorKind
+from cadre.domain.outcomes import RunStatus
 from cadre.domain.render import cell
-from cadre.domain.runs import RunInput, RunStatus
+from cadre.domain.runs import RunInput
 from cadre.runtime.attributes import ensure_search_attributes
 from cadre.runtime.events.reading import read
 from cadre.runtime.events.types import RunStarted

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from temporalio.client import Client
 
 from cadre.domain.errors import CadreError, ErrorKind
-from cadre.domain.runs import RunStatus
+from cadre.domain.outcomes import RunStatus
 from cadre.runtime.record import RunningServices, read_services
 from cadre.runtime.settings import Settings
 from cadre.simulator.crash import EDITED

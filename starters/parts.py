@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from cadre.domain.outcomes import PartLine, PartState
 from cadre.domain.roles import SPLITTER, WORKER
-from cadre.domain.runs import PartLine, PartState
 from cadre.runtime.events import types as e
 
 # The engine's own words for the last step of an integration (workflows/integration.py).

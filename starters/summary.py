@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cadre.domain.outcomes import PartLine, RunResult, RunStatus
 from cadre.domain.render import delivery_words, spent_line, tokens, usd
-from cadre.domain.runs import PartLine, RunResult, RunStatus
 from cadre.domain.workspaces import CheckResult
 from starters.console import NOT_APPROVED, OK, clean, one_line
 from starters.lines import check_words

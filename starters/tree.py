@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cadre.domain.runs import PartLine
+from cadre.domain.outcomes import PartLine
 from starters.view import AgentView, RunView
 
 

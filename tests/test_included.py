@@ -15,7 +15,8 @@ from workflows.included import patterns_of
 
 PATTERN = """
 from temporalio import workflow
-from cadre.domain.runs import RunInput, RunResult
+from cadre.domain.outcomes import RunResult
+from cadre.domain.runs import RunInput
 from workflows.registry import Pattern
 
 @workflow.defn(name="mine")

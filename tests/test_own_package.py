@@ -140,7 +140,8 @@ def test_the_page_shows_what_the_example_says() -> None:
 LOOK = """
 from cadre.domain.agents import Role
 from cadre.domain.roles import SCOUT
-from cadre.domain.runs import Ending, RunInput, RunResult, RunStatus
+from cadre.domain.outcomes import Ending, RunResult, RunStatus
+from cadre.domain.runs import RunInput
 from temporalio import workflow
 from workflows.registry import Pattern
 from workflows.run import Run

@@ -15,7 +15,8 @@ from temporalio.exceptions import ActivityError
 from cadre.domain import acceptance
 from cadre.domain.decisions import NOBODY, Choice, Decided, Question
 from cadre.domain.deliveries import MAX_DELIVERIES, Target
-from cadre.domain.runs import Ending, RunInput, RunStatus
+from cadre.domain.outcomes import Ending, RunStatus
+from cadre.domain.runs import RunInput
 from cadre.domain.workspaces import Delivery
 from workflows import gateway
 from workflows.deliveries import Deliveries

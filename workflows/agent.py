@@ -19,9 +19,10 @@ from cadre.domain.agents import TASK
 from cadre.domain.asking import tool_question
 from cadre.domain.budget import Bound, Spent
 from cadre.domain.ledger import Shares
+from cadre.domain.outcomes import AgentResult, AgentState, Unsaid
 from cadre.domain.progress import CUT_OFF, GOING_ON, LAST_TURN, Progress
 from cadre.domain.render import spent_line
-from cadre.domain.runs import AgentResult, AgentSpec, AgentState, Unsaid
+from cadre.domain.runs import AgentSpec
 from cadre.domain.turns import (
     BadReport,
     Declined,

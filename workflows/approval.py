@@ -15,9 +15,9 @@ from temporalio import workflow
 from cadre.domain import acceptance, briefs
 from cadre.domain.agents import Role
 from cadre.domain.decisions import Decided
+from cadre.domain.outcomes import Ending, RunResult
 from cadre.domain.reports import Finding
 from cadre.domain.roles import BUILDER, REVIEWER
-from cadre.domain.runs import Ending, RunResult
 from workflows.acceptance import Acceptance, DeliveredInput
 from workflows.deliveries import Deliveries
 from workflows.run import Run

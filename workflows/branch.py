@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from cadre.domain.deliveries import TakeCommits, Taken
 from cadre.domain.integration import (
@@ -27,7 +28,7 @@ from cadre.domain.workspaces import (
     RunCheck,
     Workspace,
 )
-from workflows import gateway
+from workflows import files, gateway
 
 MAIN = "main"
 # Who commits what no agent wrote.
@@ -57,7 +58,7 @@ class Branch:
         cls, spec: RunInput, name: str = MAIN, base: str = ""
     ) -> tuple[Branch, OpenedWorkspace]:
         """An isolated copy of the run's repository, with the environment that `setup` makes."""
-        opened = await gateway.open_workspace(
+        opened = await files.open_workspace(
             OpenWorkspace(
                 run=spec.run,
                 name=name,
@@ -73,7 +74,7 @@ class Branch:
         self, command: str, name: str, *, guard_tests: bool, snapshot: str = ""
     ) -> CheckResult:
         """Run `command` on a throw-away copy of the files as they are, or of another snapshot."""
-        return await gateway.check(
+        return await files.check(
             RunCheck(
                 workspace=self.workspace,
                 snapshot=snapshot or self.snapshot,
@@ -87,7 +88,7 @@ class Branch:
         """The change since the base, as a diff that an agent can read; with `committed` without
         what no commit holds."""
         snapshot = self._committed if committed else self.snapshot
-        return await gateway.describe(
+        return await files.describe(
             DescribeChange(workspace=self.workspace, snapshot=snapshot, name=name)
         )
 
@@ -109,7 +110,7 @@ class Branch:
     async def merge_order(self, branches: Sequence[tuple[str, str]]) -> tuple[str, ...]:
         """Names of branches, given with their commits, in an order that makes few conflicts."""
         named = tuple(NamedCommit(name=name, commit=commit) for name, commit in branches)
-        order = await gateway.order(OrderBranches(workspace=self.workspace, branches=named))
+        order = await files.order(OrderBranches(workspace=self.workspace, branches=named))
         return tuple(step.name for step in order.steps)
 
     async def merge(self, theirs: str, label: str) -> Merged:
@@ -117,7 +118,7 @@ class Branch:
 
         `commit_merge` or `back_to` ends it.
         """
-        merged = await gateway.merge(
+        merged = await files.merge(
             MergeBranches(workspace=self.workspace, ours=self.head, theirs=theirs, label=label)
         )
         self.snapshot, self.writer = merged.snapshot, ENGINE
@@ -130,14 +131,14 @@ class Branch:
     async def markers(self) -> tuple[str, ...]:
         """Files in which a merge's conflict markers still stand, the first of them."""
         request = FindMarkers(workspace=self.workspace, snapshot=self.snapshot, ours=self.head)
-        return await gateway.find_markers(request)
+        return await files.find_markers(request)
 
     def back_to_head(self) -> None:
         """Give up what no commit holds."""
         self.snapshot = self._committed
 
     async def _commit(self, subject: str, body: str, parents: tuple[str, ...]) -> None:
-        self.head = await gateway.commit(
+        self.head = await files.commit(
             CommitChange(
                 workspace=self.workspace,
                 snapshot=self.snapshot,
@@ -155,7 +156,7 @@ class Branch:
         await self.commit("Work in progress", f"{self.writer} ended without a report.")
         if self.head == self.workspace.base:
             return None
-        delivery = await gateway.deliver(
+        delivery = await files.deliver(
             Deliver(
                 workspace=self.workspace,
                 repo=self._spec.repo,
@@ -183,7 +184,7 @@ class Branch:
         return (await self._taken()).commit
 
     def _taken(self) -> Awaitable[Taken]:
-        return gateway.take(
+        return files.take(
             TakeCommits(
                 workspace=self.workspace,
                 repo=self._spec.repo,
@@ -191,3 +192,15 @@ class Branch:
                 ours=self.head,
             )
         )
+
+
+async def deliver(branches: Sequence[Branch]) -> tuple[Delivery | None, list[str]]:
+    """Deliver them all, whatever becomes of one: the delivery of the last, and what went wrong."""
+    delivery, failures = None, []
+    for branch in branches:
+        try:
+            delivery = await branch.deliver()
+        except ActivityError as failure:
+            delivery = None
+            failures.append(f"{branch.target}: {gateway.reason(failure)}")
+    return delivery, failures

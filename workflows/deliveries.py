@@ -22,8 +22,8 @@ from cadre.domain.deliveries import (
     PlanDeliveries,
     Target,
 )
-from cadre.domain.runs import RunStatus
-from workflows import gateway
+from cadre.domain.outcomes import RunStatus
+from workflows import files, gateway
 from workflows.ends import Stop, cancelled
 from workflows.merging import Merging
 from workflows.run import Run
@@ -45,7 +45,7 @@ class Deliveries:
         """Stop before anything is spent where a delivery cannot work."""
         if not self.targets:
             return
-        plan = await gateway.plan_deliveries(
+        plan = await files.plan_deliveries(
             PlanDeliveries(repo=self._run.spec.repo, targets=self.targets)
         )
         self.notes = plan.notes
@@ -146,8 +146,8 @@ class Deliveries:
             why="the run was cancelled while it went on",
         )
         try:
-            return await gateway.make_delivery(request)
+            return await files.make_delivery(request)
         except ActivityError:
             if cancelled():
                 raise
-            return await gateway.settle_delivery(request)
+            return await files.settle_delivery(request)

@@ -6,8 +6,8 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 from cadre.domain.ledger import Ledger
+from cadre.domain.outcomes import RunStatus
 from cadre.domain.render import run_details
-from cadre.domain.runs import RunStatus
 
 STATUS = SearchAttributeKey.for_keyword("CadreStatus")
 COST = SearchAttributeKey.for_float("CadreCostUsd")

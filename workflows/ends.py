@@ -8,7 +8,8 @@ from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError, is_cancelled_exception
 
 from cadre.domain.budget import Bound, Spent
-from cadre.domain.runs import AgentResult, AgentSpec, AgentState, Ending, RunStatus
+from cadre.domain.outcomes import AgentResult, AgentState, Ending, RunStatus
+from cadre.domain.runs import AgentSpec
 
 
 class Stop(Exception):  # noqa: N818 - an expected end, not an error

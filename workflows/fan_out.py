@@ -12,9 +12,9 @@ from cadre.domain import briefs
 from cadre.domain.agents import Role
 from cadre.domain.decisions import Question
 from cadre.domain.estimate import estimate, split_text
+from cadre.domain.outcomes import Ending, RunResult, RunStatus
 from cadre.domain.reports import Split, SplitPart
 from cadre.domain.roles import RESOLVER, SPLITTER, WORKER
-from cadre.domain.runs import Ending, RunResult, RunStatus
 from workflows.acceptance import Acceptance, DeliveredInput
 from workflows.deliveries import Deliveries
 from workflows.ends import Stop

@@ -13,8 +13,9 @@ from temporalio import workflow
 
 from cadre.domain import briefs
 from cadre.domain.agents import Role
+from cadre.domain.outcomes import Ending, RunResult, RunStatus
 from cadre.domain.roles import REVIEWER, role_of
-from cadre.domain.runs import Ending, RunInput, RunResult, RunStatus
+from cadre.domain.runs import RunInput
 from workflows.run import Run
 from workflows.stages import Gate, Stages
 

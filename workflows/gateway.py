@@ -24,47 +24,10 @@ from cadre.domain.base import Value
 from cadre.domain.budget import Spent
 from cadre.domain.decisions import CheckDecision, CheckedDecision
 from cadre.domain.delegation import Delegated, Delegation
-from cadre.domain.deliveries import (
-    DeliveryLine,
-    DeliveryPlan,
-    MakeDelivery,
-    MergeInto,
-    MoveBranch,
-    Moved,
-    PlanDeliveries,
-    ReadyMerge,
-    TakeCommits,
-    Taken,
-)
-from cadre.domain.integration import (
-    BranchOrder,
-    FindMarkers,
-    Markers,
-    MergeBranches,
-    Merged,
-    OrderBranches,
-)
+from cadre.domain.outcomes import AgentResult
 from cadre.domain.render import cell
-from cadre.domain.runs import (
-    AgentResult,
-    AgentSpec,
-    PreparedRun,
-    PrepareRun,
-    RecordAgent,
-    RecordRun,
-)
+from cadre.domain.runs import AgentSpec, PreparedRun, PrepareRun, RecordAgent, RecordRun
 from cadre.domain.turns import ModelAnswer, ModelCall, SettleTurn, ToolCall, ToolResult
-from cadre.domain.workspaces import (
-    Change,
-    CheckResult,
-    CommitChange,
-    Deliver,
-    Delivery,
-    DescribeChange,
-    OpenedWorkspace,
-    OpenWorkspace,
-    RunCheck,
-)
 
 T = TypeVar("T")
 
@@ -85,13 +48,11 @@ RETRY = RetryPolicy(
     backoff_coefficient=2,
     maximum_interval=timedelta(seconds=30),
 )
-# For what takes effect outside of the run: a second time could be once too often.
-ONCE = RetryPolicy(maximum_attempts=1)
 
 
 def call_model(call: ModelCall) -> Awaitable[ModelAnswer]:
     """One turn's answer of the model."""
-    return _activity(
+    return activity(
         "model.call",
         call,
         ModelAnswer,
@@ -104,12 +65,12 @@ def call_model(call: ModelCall) -> Awaitable[ModelAnswer]:
 def settle_turn(turn: SettleTurn) -> Awaitable[Spent]:
     """What a turn has cost whose model call brought no answer."""
     summary = f"{turn.agent_id} · turn {turn.turn} · cost of its attempts"
-    return _activity("model.settle", turn, Spent, summary=summary)
+    return activity("model.settle", turn, Spent, summary=summary)
 
 
 def run_tool(call: ToolCall) -> Awaitable[ToolResult]:
     """One tool call, whose effect on the workspace takes place once."""
-    return _activity(
+    return activity(
         "tool.run",
         call,
         ToolResult,
@@ -121,20 +82,20 @@ def run_tool(call: ToolCall) -> Awaitable[ToolResult]:
 def read_task(call: ToolCall) -> Awaitable[Delegation]:
     """What a call of the tool Task asks for."""
     summary = f"{call.agent_id} · turn {call.turn} · {call.use.title}"
-    return _activity("task.read", call, Delegation, summary=summary)
+    return activity("task.read", call, Delegation, summary=summary)
 
 
 def answer_task(delegated: Delegated) -> Awaitable[ToolResult]:
     """Tell an agent what came of its sub-agent."""
     call, ended = delegated.call, delegated.ended
     summary = f"{call.agent_id} · turn {call.turn} · answer of {ended.agent_id}"
-    return _activity("task.answer", delegated, ToolResult, summary=summary)
+    return activity("task.answer", delegated, ToolResult, summary=summary)
 
 
 def check_decision(request: CheckDecision) -> Awaitable[CheckedDecision]:
     """Who a decision is from, where that has to be proved."""
     summary = f"{request.decision.id}: {request.decision.words}"
-    return _activity("decision.check", request, CheckedDecision, summary=summary)
+    return activity("decision.check", request, CheckedDecision, summary=summary)
 
 
 async def notify(notice: Notice) -> None:
@@ -150,113 +111,17 @@ async def notify(notice: Notice) -> None:
 
 def prepare(request: PrepareRun) -> Awaitable[PreparedRun]:
     """Freeze definitions, models and prices."""
-    return _activity("run.prepare", request, PreparedRun, summary="freeze agents and prices")
-
-
-def open_workspace(request: OpenWorkspace) -> Awaitable[OpenedWorkspace]:
-    """An isolated copy of the repository, prepared by its setup command."""
-    return _activity(
-        "workspace.open",
-        request,
-        OpenedWorkspace,
-        summary=f"open workspace at {request.base}",
-        attempt=timedelta(seconds=request.setup_timeout_seconds) + TOOL_ATTEMPT,
-    )
-
-
-def check(request: RunCheck) -> Awaitable[CheckResult]:
-    """The check command on a throw-away copy, run by the engine."""
-    return _activity(
-        "workspace.check",
-        request,
-        CheckResult,
-        summary=f"check {request.name}: {request.command}",
-        attempt=2 * timedelta(seconds=request.timeout_seconds) + TOOL_ATTEMPT,
-    )
-
-
-def describe(request: DescribeChange) -> Awaitable[Change]:
-    """A change as a diff for an agent to read."""
-    return _activity("workspace.describe", request, Change, summary=f"diff {request.name}")
-
-
-def commit(request: CommitChange) -> Awaitable[str]:
-    """A commit in the run's own repository; the ID of the commit."""
-    summary = f"commit by {request.author}: {request.subject}"
-    return _activity("workspace.commit", request, str, summary=summary)
-
-
-def order(request: OrderBranches) -> Awaitable[BranchOrder]:
-    """The order in which to integrate branches."""
-    summary = f"order of {len(request.branches)} branches"
-    return _activity("workspace.order", request, BranchOrder, summary=summary)
-
-
-def merge(request: MergeBranches) -> Awaitable[Merged]:
-    """A merge of two commits, as a snapshot; its conflicts are in it."""
-    return _activity("workspace.merge", request, Merged, summary=f"merge {request.label}")
-
-
-async def find_markers(request: FindMarkers) -> tuple[str, ...]:
-    """Files in which conflict markers are left."""
-    summary = "look for conflict markers"
-    return (await _activity("workspace.find_markers", request, Markers, summary=summary)).paths
-
-
-def deliver(request: Deliver) -> Awaitable[Delivery]:
-    """The result as a branch of the user's repository."""
-    summary = f"deliver branch {request.branch}"
-    return _activity("workspace.deliver", request, Delivery, summary=summary)
-
-
-def plan_deliveries(request: PlanDeliveries) -> Awaitable[DeliveryPlan]:
-    """What stands against deliveries, before anything is spent."""
-    return _activity("delivery.plan", request, DeliveryPlan, summary="look at the deliveries")
-
-
-def take(request: TakeCommits) -> Awaitable[Taken]:
-    """What a person committed on the run's branch."""
-    return _activity("delivery.take", request, Taken, summary=f"look at {request.branch}")
-
-
-def prepare_merge(request: MergeInto) -> Awaitable[ReadyMerge]:
-    """The merge of the result into a branch of the user's, without changing that."""
-    summary = f"merge into {request.branch}"
-    return _activity("delivery.prepare_merge", request, ReadyMerge, summary=summary)
-
-
-async def move_branch(request: MoveBranch) -> bool:
-    """Let a branch of the user's go forward; False where it was not where it was expected."""
-    summary = f"move {request.branch} to {request.new[:12]}"
-    return (await _activity("delivery.move_branch", request, Moved, summary=summary)).moved
-
-
-def make_delivery(request: MakeDelivery) -> Awaitable[DeliveryLine]:
-    """A push or a command, tried once: what fails may have taken effect."""
-    return _activity(
-        "delivery.make", request, DeliveryLine, summary=f"deliver {request.target}", retry=ONCE
-    )
-
-
-def settle_delivery(request: MakeDelivery) -> Awaitable[DeliveryLine]:
-    """What is known of a delivery that did not answer."""
-    summary = f"look what became of {request.target}"
-    return _activity("delivery.settle", request, DeliveryLine, summary=summary)
-
-
-def close_workspace(run: str) -> Awaitable[None]:
-    """Clear away the run's own repository and worktrees."""
-    return _activity("workspace.close", run, None, summary="clear the workspace away")
+    return activity("run.prepare", request, PreparedRun, summary="freeze agents and prices")
 
 
 def record_agent(request: RecordAgent) -> Awaitable[None]:
     """An agent's record in the object store."""
-    return _activity("record.agent", request, None, summary=f"record {request.agent_id}")
+    return activity("record.agent", request, None, summary=f"record {request.agent_id}")
 
 
 def record_run(request: RecordRun) -> Awaitable[None]:
     """The run's record in the object store."""
-    return _activity("record.run", request, None, summary="record the run")
+    return activity("record.run", request, None, summary="record the run")
 
 
 def run_agent(spec: AgentSpec) -> Awaitable[AgentResult]:
@@ -282,7 +147,7 @@ def reason(failure: ActivityError) -> str:
     return cause.message if isinstance(cause, ApplicationError) else str(cause or failure)
 
 
-async def _activity(
+async def activity(
     name: str,
     request: Value | str,
     result_type: type[T] | None,
@@ -292,6 +157,7 @@ async def _activity(
     patience: timedelta = ENGINE_PATIENCE,
     retry: RetryPolicy = RETRY,
 ) -> T:
+    """Call the activity `name`, with the timeouts and retries that it does not say itself."""
     result: T = await workflow.execute_activity(
         name,
         request,

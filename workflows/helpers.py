@@ -10,8 +10,9 @@ from cadre.domain.agents import Agent, as_helper_of
 from cadre.domain.budget import Bound, Limits, left
 from cadre.domain.delegation import Delegated, Refused
 from cadre.domain.ledger import Promise, Shares
+from cadre.domain.outcomes import AgentResult
 from cadre.domain.progress import Progress
-from cadre.domain.runs import AgentResult, AgentSpec, RecordAgent
+from cadre.domain.runs import AgentSpec, RecordAgent
 from cadre.domain.turns import ToolCall, ToolResult
 from workflows import gateway
 from workflows.ends import not_started, unless_cancelled, without_result

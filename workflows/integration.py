@@ -15,8 +15,8 @@ from temporalio.exceptions import ActivityError
 from cadre.domain import briefs
 from cadre.domain.decisions import Choice, Question
 from cadre.domain.open_ends import part_text
+from cadre.domain.outcomes import AgentState, PartState
 from cadre.domain.roles import RESOLVER
-from cadre.domain.runs import AgentState, PartState
 from cadre.domain.turns import ContextItem
 from workflows import gateway
 from workflows.ends import cancelled, unless_cancelled

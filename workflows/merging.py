@@ -8,7 +8,7 @@ from cadre.domain.acceptance import conflict_text
 from cadre.domain.briefs import command_text
 from cadre.domain.deliveries import MergeInto, MoveBranch, ReadyMerge, Target
 from cadre.domain.workspaces import CommitChange
-from workflows import gateway
+from workflows import files
 from workflows.branch import ENGINE
 from workflows.run import Run
 
@@ -46,7 +46,7 @@ class Merging:
 
     async def _prepared(self) -> ReadyMerge:
         run = self._run
-        return await gateway.prepare_merge(
+        return await files.prepare_merge(
             MergeInto(
                 workspace=run.main.workspace,
                 repo=run.spec.repo,
@@ -67,7 +67,7 @@ class Merging:
 
     async def _committed(self, ready: ReadyMerge) -> str:
         run = self._run
-        return await gateway.commit(
+        return await files.commit(
             CommitChange(
                 workspace=run.main.workspace,
                 snapshot=ready.snapshot,
@@ -81,7 +81,7 @@ class Merging:
 
     async def _moved(self, old: str, new: str) -> bool:
         run = self._run
-        return await gateway.move_branch(
+        return await files.move_branch(
             MoveBranch(
                 workspace=run.main.workspace,
                 repo=run.spec.repo,

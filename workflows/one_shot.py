@@ -9,8 +9,9 @@ from temporalio import workflow
 
 from cadre.domain import briefs
 from cadre.domain.agents import Role
+from cadre.domain.outcomes import Ending, RunResult
 from cadre.domain.roles import WORKER
-from cadre.domain.runs import Ending, RunInput, RunResult
+from cadre.domain.runs import RunInput
 from workflows.run import Run
 from workflows.stages import Stages
 

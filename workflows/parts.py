@@ -9,9 +9,9 @@ from temporalio.exceptions import ActivityError
 
 from cadre.domain import briefs
 from cadre.domain.ledger import Shares
+from cadre.domain.outcomes import AgentResult, AgentState, PartLine, PartState
 from cadre.domain.reports import BuildReport, SplitPart
 from cadre.domain.roles import WORKER
-from cadre.domain.runs import AgentResult, AgentState, PartLine, PartState
 from workflows import gateway
 from workflows.branch import Branch
 from workflows.ends import cancelled

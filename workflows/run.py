@@ -20,24 +20,14 @@ from cadre.domain.decisions import NOBODY, Decided, Question
 from cadre.domain.estimate import estimate_run
 from cadre.domain.ledger import Ledger, Shares
 from cadre.domain.open_ends import out_of_budget_text, raised
+from cadre.domain.outcomes import AgentResult, AgentState, Ending, PartState, RunResult, RunStatus
 from cadre.domain.render import cell, result_details
-from cadre.domain.runs import (
-    AgentResult,
-    AgentState,
-    Ending,
-    PartState,
-    PreparedRun,
-    PrepareRun,
-    RecordRun,
-    RunInput,
-    RunResult,
-    RunStatus,
-)
+from cadre.domain.runs import PreparedRun, RecordRun, RunInput
 from cadre.domain.turns import ContextItem
-from cadre.domain.workspaces import CheckResult, Delivery
-from workflows import gateway
+from cadre.domain.workspaces import CheckResult
+from workflows import files, gateway
 from workflows.bounded import bounded
-from workflows.branch import Branch
+from workflows.branch import Branch, deliver
 from workflows.decisions import Decisions
 from workflows.display import Display
 from workflows.ends import Stop, cancelled, stop_for, unless_cancelled
@@ -228,20 +218,8 @@ class Run:
         self.phase(RunStatus.PREPARING)
         self.main, opened = await Branch.open(spec)
         self._opened = True
-        self._prepared = prepared = await gateway.prepare(
-            PrepareRun(
-                run=spec.run,
-                repo=spec.repo,
-                base=opened.workspace.base,  # the commit: a branch may move meanwhile
-                roles=spec.cast(),
-                disallowed_tools=spec.disallowed_tools,
-                permission_mode=spec.permission_mode,
-                allow=spec.allow,
-                deny=spec.deny,
-                no_hooks=spec.no_hooks,
-                trust_repo=spec.trust_repo,
-            )
-        )
+        base = opened.workspace.base  # the commit: a branch may move meanwhile
+        self._prepared = prepared = await gateway.prepare(spec.preparation(base))
         self.ledger.notes += [*opened.notes, f"sandbox: {opened.sandbox}", *prepared.notes]
         models = {name: agent.model for name, agent in prepared.agents.items()}
         self.ledger.estimate = estimate_run(spec, models)
@@ -254,7 +232,9 @@ class Run:
         """Keep what there is on branches, write the record, clear the workspaces away."""
         run, delivery, lost = self.spec.run, None, False
         if self._opened:
-            delivery, failures = await self._deliver()
+            delivery, failures = await deliver((*self.aside, self.main))
+            if delivery is None and not failures:
+                self.ledger.notes.append("nothing was changed, so there is no branch")
             if failures:
                 ending = Ending(status=RunStatus.FAILED, summary="; ".join(failures))
                 lost = True
@@ -265,19 +245,6 @@ class Run:
         self._display.enter(ending.status)
         await gateway.record_run(RecordRun(run=run, result=result))
         if not lost:  # also what a cancelled opening began
-            await gateway.close_workspace(run)
+            await files.close_workspace(run)
         workflow.set_current_details(result_details(result))
         return result
-
-    async def _deliver(self) -> tuple[Delivery | None, list[str]]:
-        """The main branch as delivered, and what went wrong with it or with another one."""
-        delivery, failures = None, []
-        for branch in (*self.aside, self.main):
-            try:
-                delivery = await branch.deliver()
-            except ActivityError as failure:
-                delivery = None
-                failures.append(f"{branch.target}: {gateway.reason(failure)}")
-        if delivery is None and not failures:
-            self.ledger.notes.append("nothing was changed, so there is no branch")
-        return delivery, failures

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from cadre.domain import briefs
 from cadre.domain.agents import Role
+from cadre.domain.outcomes import AgentResult, Ending, RunStatus
 from cadre.domain.reports import BuildReport, Finding, Review
 from cadre.domain.roles import REVIEWER
-from cadre.domain.runs import AgentResult, Ending, RunStatus
 from cadre.domain.turns import ContextItem
 from cadre.domain.workspaces import CheckResult
 from workflows.run import Run

@@ -10,7 +10,8 @@ from temporalio.exceptions import ChildWorkflowError
 from cadre.domain.agents import Agent, Role
 from cadre.domain.budget import Allowance, Bound, Limits
 from cadre.domain.ledger import Ledger, Promise, Shares
-from cadre.domain.runs import AgentResult, AgentSpec, PreparedRun, RecordAgent, RunInput
+from cadre.domain.outcomes import AgentResult
+from cadre.domain.runs import AgentSpec, PreparedRun, RecordAgent, RunInput
 from cadre.domain.turns import ContextItem
 from workflows import gateway
 from workflows.branch import Branch

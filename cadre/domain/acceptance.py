@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from cadre.domain.budget import Spent
 from cadre.domain.decisions import Decision
 from cadre.domain.deliveries import DeliveryLine, DeliveryState, Target
+from cadre.domain.outcomes import Ending, RunStatus
 from cadre.domain.render import cell, spent_line
 from cadre.domain.reports import Finding, Severity
-from cadre.domain.runs import Ending, RunStatus
 from cadre.domain.workspaces import CheckResult, Delivery
 
 MAX_SHOWN_FINDINGS = 10

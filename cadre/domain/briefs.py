@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cadre.domain.integration import ConflictKind, Merged
+from cadre.domain.outcomes import AgentResult
 from cadre.domain.reports import Finding, Review, Severity, SplitPart
-from cadre.domain.runs import AgentResult
 from cadre.domain.turns import ContextItem
 from cadre.domain.workspaces import Change, CheckResult, CommandOutcome
 

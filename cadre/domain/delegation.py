@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cadre.domain.agents import Agent
 from cadre.domain.base import Value
-from cadre.domain.runs import AgentResult
+from cadre.domain.outcomes import AgentResult
 from cadre.domain.turns import ToolCall, ToolResult
 
 # The most characters of a task, which travels in the history.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cadre.domain.base import MAX_PAYLOAD_BYTES
+from cadre.domain.outcomes import RunResult
 from cadre.domain.reports import Finding
-from cadre.domain.runs import RunResult
 from cadre.domain.workspaces import CheckResult, CommandOutcome
 
 # Characters of each text, tried one after another. The last one fits with 64 agents and parts.

@@ -10,7 +10,7 @@ from cadre.domain.budget import Allowance, Estimate, Spent
 from cadre.domain.decisions import Decided
 from cadre.domain.deliveries import DeliveryLine
 from cadre.domain.fitting import fitted
-from cadre.domain.runs import AgentLine, AgentResult, Ending, PartLine, RunResult
+from cadre.domain.outcomes import AgentLine, AgentResult, Ending, PartLine, RunResult
 from cadre.domain.workspaces import CheckResult, Delivery
 
 SHARE_STEP = Decimal("0.000001")

@@ -6,8 +6,9 @@ import re
 from decimal import Decimal
 
 from cadre.domain.budget import Allowance, Spent
+from cadre.domain.outcomes import AgentResult
 from cadre.domain.render import cell, spent_line, usd
-from cadre.domain.runs import AgentResult, RunInput
+from cadre.domain.runs import RunInput
 
 _AMOUNT = re.compile(r"\s*\$?(\d{1,7}(?:\.\d{1,6})?)\b")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from cadre.domain.budget import Allowance, Bound, Limits, Spent, left
 from cadre.domain.ledger import Ledger
-from cadre.domain.runs import AgentResult
+from cadre.domain.outcomes import AgentResult
 from cadre.domain.turns import ModelAnswer, OutOfBudget, ToolResult
 
 # So many unusable answers in a row (an invalid tool input, a report that does not fit, an answer

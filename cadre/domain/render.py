@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from cadre.domain.budget import Spent
 from cadre.domain.deliveries import DeliveryLine
-from cadre.domain.runs import AgentLine, PartLine, RunResult, RunStatus
+from cadre.domain.outcomes import AgentLine, PartLine, RunResult, RunStatus
 
 # Temporal's UI gives a table's cells no margin: an em space, kept from being trimmed by a
 # zero-width space behind it.

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
-from enum import StrEnum
 
 from pydantic import Field, field_validator
 
 from cadre.domain.agents import Agent, Role
 from cadre.domain.base import Value
-from cadre.domain.budget import Bound, Estimate, Limits, Spent
-from cadre.domain.decisions import Decided, Policy
-from cadre.domain.deliveries import DeliveryLine
+from cadre.domain.budget import Limits
+from cadre.domain.decisions import Policy
+from cadre.domain.outcomes import AgentResult, RunResult
 from cadre.domain.permissions import PermissionMode
-from cadre.domain.reports import Finding
 from cadre.domain.turns import ContextItem
-from cadre.domain.workspaces import CheckResult, Delivery, Workspace
+from cadre.domain.workspaces import Workspace
 
 # A run's ID is a branch name, a directory, and the prefix of its agents' workflow IDs.
 RUN_ID_PATTERN = r"^[a-z0-9](?:[a-z0-9_-]|\.[a-z0-9_-]){0,62}$"
@@ -25,72 +22,6 @@ TASK_QUEUE = "cadre"
 MAX_AGENTS = 64
 # A task travels in the history, with what its agent may do.
 MAX_TASK_BYTES = 16 * 1024
-
-
-class AgentState(StrEnum):
-    """How an agent ended."""
-
-    REPORTED = "reported"
-    BOUND = "met a bound"
-    REFUSED = "refused"
-    CONTEXT_FULL = "context window full"
-    GAVE_UP = "gave up"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-
-
-class AgentLine(Value):
-    """One agent's line in a run's result; `definition_sha256` is of the file that defined it."""
-
-    agent_id: str
-    state: AgentState
-    model: str
-    definition_sha256: str
-    turns: int
-    spent: Spent
-    why: str = ""
-
-
-class Unsaid(Value):
-    """What a model was to be told next when its agent ended: results of the tools that it called,
-    by their IDs, and a word of the engine's. `charged` attempts at it are in the agent's books."""
-
-    results: tuple[str, ...] = ()
-    remark: str | None = None
-    charged: int = 0
-
-
-class AgentResult(Value):
-    """What an agent leaves: its report where it made one, and always what it did and used.
-
-    `snapshot` is the workspace's state at its end; `why` says in one line what ended it, where
-    that was not its report, and `said` what its model said last, in short. `spent` is its own;
-    `helpers` are its sub-agents with theirs. Its conversation stays in the object store, so with
-    `unsaid` it can go on where it stopped.
-    """
-
-    agent_id: str
-    state: AgentState
-    report: dict[str, object] | None = None
-    report_key: str | None = None
-    bound: Bound | None = None
-    why: str = ""
-    said: str = ""
-    snapshot: str
-    turns: int
-    spent: Spent
-    helpers: tuple[AgentLine, ...] = ()
-    unsaid: Unsaid = Unsaid()
-
-    @property
-    def total(self) -> Spent:
-        """What it and its sub-agents used."""
-        return sum((line.spent for line in self.helpers), self.spent)
-
-    @property
-    def out_of_budget(self) -> bool:
-        """Whether it ended for want of money or tokens alone, so that it could go on with more."""
-        return self.state is AgentState.BOUND and self.bound in (Bound.COST, Bound.TOKENS)
 
 
 class AgentSpec(Value):
@@ -134,98 +65,6 @@ class PreparedRun(Value):
     agents: dict[str, Agent]
     conventions: ContextItem | None = None
     notes: tuple[str, ...] = ()
-
-
-class RunStatus(StrEnum):
-    """How a run stands or ended; search attribute `CadreStatus`."""
-
-    PREPARING = "preparing"
-    SCOUTING = "scouting"
-    PLANNING = "planning"
-    BUILDING = "building"
-    CHECKING = "checking"
-    REVIEWING = "reviewing"
-    SPLITTING = "splitting"
-    WAITING = "waiting for a decision"
-    WORKING = "working"
-    INTEGRATING = "integrating"
-    DELIVERING = "delivering"
-    APPROVED = "approved"
-    NOT_APPROVED = "not approved"
-    NOT_DELIVERED = "not delivered"
-    PARTLY = "partly done"
-    REJECTED = "rejected"
-    OUT_OF_BUDGET = "out of budget"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class PartState(StrEnum):
-    """How a part of a fanned-out task stands or ended."""
-
-    WAITING = "waiting"
-    WORKING = "working"
-    BUILT = "built"
-    INTEGRATED = "integrated"
-    RESOLVED = "integrated after a conflict"
-    UNCHANGED = "nothing changed"
-    LEFT_OUT = "left out"
-    FAILED = "failed"
-
-    @property
-    def is_in(self) -> bool:
-        """Whether the run's branch has it, or there is nothing of it to have."""
-        return self in (PartState.INTEGRATED, PartState.RESOLVED, PartState.UNCHANGED)
-
-
-class PartLine(Value):
-    """One part's line in a run's result: what became of it, and why where it is not in.
-
-    `branch` is where its work stays that the run's own branch does not have.
-    """
-
-    number: int
-    title: str
-    state: PartState = PartState.WAITING
-    why: str = ""
-    branch: str = ""
-
-
-class RunResult(Value):
-    """A run's outcome. Expected ends (not approved, out of budget) are results, not failures."""
-
-    run: str
-    status: RunStatus
-    summary: str = ""
-    findings: tuple[Finding, ...] = ()
-    rounds: int = 0
-    base: str = ""
-    delivery: Delivery | None = None
-    check_before: CheckResult | None = None
-    check_after: CheckResult | None = None
-    parts: tuple[PartLine, ...] = ()
-    deliveries: tuple[DeliveryLine, ...] = ()
-    agents: tuple[AgentLine, ...] = ()
-    spent: Spent = Spent()
-    notes: tuple[str, ...] = ()
-    decisions: tuple[Decided, ...] = ()
-    estimate: Estimate | None = None
-
-
-class Ending(Value):
-    """How a pattern's stages ended."""
-
-    status: RunStatus
-    summary: str
-    findings: tuple[Finding, ...] = ()
-    rounds: int = 0
-
-    @classmethod
-    def of(
-        cls, status: RunStatus, summary: str, findings: Iterable[Finding], rounds: int
-    ) -> Ending:
-        """An ending after so many rounds."""
-        return cls(status=status, summary=summary, findings=tuple(findings), rounds=rounds)
 
 
 class RunInput(Policy):
@@ -311,6 +150,21 @@ class RunInput(Policy):
     def cast(self) -> tuple[tuple[Role, str], ...]:
         """The roles of the pattern, each with the name of the definition that shall fill it."""
         return ()
+
+    def preparation(self, base: str) -> PrepareRun:
+        """What is to be frozen for this run, which starts from the commit `base`."""
+        return PrepareRun(
+            run=self.run,
+            repo=self.repo,
+            base=base,
+            roles=self.cast(),
+            disallowed_tools=self.disallowed_tools,
+            permission_mode=self.permission_mode,
+            allow=self.allow,
+            deny=self.deny,
+            no_hooks=self.no_hooks,
+            trust_repo=self.trust_repo,
+        )
 
     def headcount(self) -> dict[str, tuple[int, int]]:
         """How many agents of each role the run will have, at least and at most."""

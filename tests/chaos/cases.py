@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from cadre.domain.runs import AgentState, RunStatus
+from cadre.domain.outcomes import AgentState, RunStatus
 from cadre.simulator.faults import Fault, FaultKind
 from tests.chaos.scenarios.model_faults import Ailment, Habit
 

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from cadre.domain.runs import RunResult, RunStatus
+from cadre.domain.outcomes import RunResult, RunStatus
 from tests.chaos.trials import Call, Clinic
 
 RUNS, SCOUTS = 5, 10

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from cadre.domain.runs import AgentState, RunStatus
+from cadre.domain.outcomes import AgentState, RunStatus
 from cadre.runtime.events import events_so_far
 from cadre.runtime.events.types import RunEnded
 from cadre.simulator.faults import FaultKind

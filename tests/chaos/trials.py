@@ -15,7 +15,8 @@ from urllib.request import Request, urlopen
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from cadre.domain.runs import TASK_QUEUE, AgentLine, RunResult
+from cadre.domain.outcomes import AgentLine, RunResult
+from cadre.domain.runs import TASK_QUEUE
 from cadre.runtime.events import Event, events_so_far
 from cadre.runtime.events.types import ModelAsked, Retried
 from tests.chaos.scenarios.model_faults import Ailment

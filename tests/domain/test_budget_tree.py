@@ -18,8 +18,8 @@ from activities.attempts import spent
 from cadre.domain.agents import Agent, Role
 from cadre.domain.budget import Allowance, Bound, Limits, Spent, left, reserve
 from cadre.domain.ledger import Ledger, Promise, Shares
+from cadre.domain.outcomes import AgentLine, AgentResult, AgentState
 from cadre.domain.progress import Progress
-from cadre.domain.runs import AgentLine, AgentResult, AgentState
 from cadre.domain.turns import BadReport, ModelAnswer
 from cadre.domain.usage import Usage
 from cadre.llm.attempts import Attempts, State

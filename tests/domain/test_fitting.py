@@ -9,16 +9,9 @@ import pytest
 from cadre.domain.base import MAX_PAYLOAD_BYTES
 from cadre.domain.budget import Spent
 from cadre.domain.fitting import fitted
+from cadre.domain.outcomes import AgentLine, AgentState, PartLine, PartState, RunResult, RunStatus
 from cadre.domain.reports import Finding, Severity
-from cadre.domain.runs import (
-    MAX_AGENTS,
-    AgentLine,
-    AgentState,
-    PartLine,
-    PartState,
-    RunResult,
-    RunStatus,
-)
+from cadre.domain.runs import MAX_AGENTS
 from cadre.domain.usage import Usage
 from cadre.domain.workspaces import CheckResult, CommandOutcome
 

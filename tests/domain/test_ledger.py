@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from cadre.domain.agents import Agent, Role
 from cadre.domain.budget import Allowance, Spent
 from cadre.domain.ledger import Ledger, Promise, Shares
-from cadre.domain.runs import AgentLine, AgentResult, AgentState
+from cadre.domain.outcomes import AgentLine, AgentResult, AgentState
 from cadre.domain.usage import Model, Price, Rates
 
 ONE = Decimal(1)

@@ -17,7 +17,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from cadre.domain.runs import RunResult, RunStatus
+from cadre.domain.outcomes import RunResult, RunStatus
 from cadre.domain.turns import ModelCall
 from cadre.runtime import devserver
 from cadre.runtime.events import (

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from cadre.domain.budget import Spent
-from cadre.domain.runs import AgentLine, AgentState, RunResult, RunStatus
+from cadre.domain.outcomes import AgentLine, AgentState, RunResult, RunStatus
 from cadre.domain.usage import Usage
 from cadre.llm.prices import PRICES
 from cadre.runtime.events import types as e

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from cadre.domain.budget import Spent
-from cadre.domain.runs import AgentResult, AgentState, PartLine, PartState, RunResult, RunStatus
+from cadre.domain.outcomes import AgentResult, AgentState, PartLine, PartState, RunResult, RunStatus
 from cadre.runtime.events import types as e
 from starters.screen import screen
 from starters.tree import rows

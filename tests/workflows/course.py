@@ -7,7 +7,8 @@ from typing import Any
 
 from temporalio.client import Client
 
-from cadre.domain.runs import RunInput, RunResult
+from cadre.domain.outcomes import RunResult
+from cadre.domain.runs import RunInput
 from cadre.domain.turns import ModelCall
 from tests.workflows.scripted import Script, report, uses
 from workflows.registry import PATTERNS

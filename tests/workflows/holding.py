@@ -12,7 +12,8 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from cadre.domain.runs import RecordRun, RunResult
+from cadre.domain.outcomes import RunResult
+from cadre.domain.runs import RecordRun
 
 PATIENCE_SECONDS = 60
 

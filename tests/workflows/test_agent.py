@@ -15,8 +15,9 @@ from temporalio.exceptions import ApplicationError
 from cadre.domain.agents import Agent, Role
 from cadre.domain.budget import Bound, Limits, Spent
 from cadre.domain.errors import ErrorKind
+from cadre.domain.outcomes import AgentResult, AgentState
 from cadre.domain.progress import CUT_OFF, LAST_TURN
-from cadre.domain.runs import AgentResult, AgentSpec, AgentState
+from cadre.domain.runs import AgentSpec
 from cadre.domain.turns import (
     BadReport,
     Declined,

@@ -28,7 +28,7 @@ from cadre.domain.deliveries import (
     TakeCommits,
     Taken,
 )
-from cadre.domain.runs import RunResult, RunStatus
+from cadre.domain.outcomes import RunResult, RunStatus
 from cadre.domain.turns import ModelCall, OutOfBudget
 from tests.workflows.course import REPORTS, agents, asked, run
 from tests.workflows.scripted import Script, report, uses

@@ -8,7 +8,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 
 from cadre.domain.decisions import Choice, Decided, Decision, Policy, Question
-from cadre.domain.runs import AgentResult, AgentState
+from cadre.domain.outcomes import AgentResult, AgentState
 from cadre.domain.turns import ToolAsks, ToolCall
 from tests.workflows.scripted import Script, report, uses
 from tests.workflows.test_agent import by_turn, spec

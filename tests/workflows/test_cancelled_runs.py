@@ -13,7 +13,7 @@ from temporalio.exceptions import CancelledError
 
 from cadre.domain.decisions import Choice, Decision
 from cadre.domain.integration import MergeBranches, Merged
-from cadre.domain.runs import PartState, RunResult, RunStatus
+from cadre.domain.outcomes import PartState, RunResult, RunStatus
 from cadre.domain.turns import ModelCall
 from tests.workflows.course import DONE, agents, asked, run
 from tests.workflows.holding import Hold, cancel

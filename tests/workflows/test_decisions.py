@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from cadre.domain.decisions import Choice, Decided, Decision, Question
-from cadre.domain.runs import RunResult, RunStatus
+from cadre.domain.outcomes import RunResult, RunStatus
 from tests.workflows.course import agents, asked, run
 from tests.workflows.scripted import Script
 from tests.workflows.test_fan_out import asked_questions, wanted

@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 
 from cadre.domain.decisions import Choice, Decision, Question
 from cadre.domain.integration import MergeBranches, Merged
-from cadre.domain.runs import PartState, RunResult, RunStatus
+from cadre.domain.outcomes import PartState, RunResult, RunStatus
 from cadre.domain.turns import Declined, ModelCall
 from tests.workflows.course import DONE, agents, asked, run
 from tests.workflows.holding import Hold

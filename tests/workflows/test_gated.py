@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from temporalio.client import Client
 
-from cadre.domain.runs import RunStatus
+from cadre.domain.outcomes import RunStatus
 from tests.workflows.course import REPORTS, agents, asked, run
 from tests.workflows.scripted import Script, report
 from workflows.gated import GatedInput

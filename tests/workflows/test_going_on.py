@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from cadre.domain.budget import Bound
-from cadre.domain.runs import PartState, RunStatus
+from cadre.domain.outcomes import PartState, RunStatus
 from cadre.domain.turns import ModelCall, OutOfBudget
 from tests.workflows.course import DONE, agents, run
 from tests.workflows.scripted import Script, report, uses

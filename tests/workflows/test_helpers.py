@@ -13,8 +13,9 @@ from temporalio.client import Client
 from cadre.domain.agents import TASK, Agent, HelperLine, Role
 from cadre.domain.budget import Limits
 from cadre.domain.delegation import Wanted
+from cadre.domain.outcomes import AgentResult, AgentState
 from cadre.domain.roles import BUILDER, SCOUT
-from cadre.domain.runs import AgentResult, AgentSpec, AgentState
+from cadre.domain.runs import AgentSpec
 from cadre.domain.turns import Declined, ModelCall, ToolCall
 from tests.workflows.holding import Hold, cancel
 from tests.workflows.scripted import MODEL, WORKSPACE, Script, report, uses

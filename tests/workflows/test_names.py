@@ -10,8 +10,9 @@ from temporalio.client import Client
 
 from cadre.domain.agents import Role
 from cadre.domain.decisions import Choice, Decision, Question
+from cadre.domain.outcomes import Ending, RunResult, RunStatus
 from cadre.domain.roles import SCOUT
-from cadre.domain.runs import Ending, RunInput, RunResult, RunStatus
+from cadre.domain.runs import RunInput
 from tests.workflows.course import agents, asked
 from tests.workflows.scripted import Script
 from tests.workflows.test_fan_out import asked_questions

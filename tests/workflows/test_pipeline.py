@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 
 from cadre.domain.budget import Bound
 from cadre.domain.errors import ErrorKind
-from cadre.domain.runs import AgentState, RunResult, RunStatus
+from cadre.domain.outcomes import AgentState, RunResult, RunStatus
 from cadre.domain.turns import Declined, ModelCall, OutOfBudget
 from tests.workflows.course import REPORTS, agents, asked, run
 from tests.workflows.scripted import Script, report, uses

@@ -11,7 +11,8 @@ from temporalio.api.history.v1 import (
 )
 
 from cadre.domain.delegation import Delegated, Delegation, Refused
-from cadre.domain.runs import PreparedRun, RecordRun, RunResult
+from cadre.domain.outcomes import RunResult
+from cadre.domain.runs import PreparedRun, RecordRun
 from cadre.domain.turns import (
     BadReport,
     Declined,

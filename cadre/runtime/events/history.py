@@ -13,7 +13,8 @@ from temporalio.api.history.v1 import (
 )
 from temporalio.converter import DataConverter
 
-from cadre.domain.runs import AgentResult, AgentSpec, RunResult
+from cadre.domain.outcomes import AgentResult, RunResult
+from cadre.domain.runs import AgentSpec
 from cadre.runtime.events import people
 from cadre.runtime.events import types as e
 from cadre.runtime.events.activities import Activities, FileChange

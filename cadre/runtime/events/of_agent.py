@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from cadre.domain.runs import AgentResult
+from cadre.domain.outcomes import AgentResult
 from cadre.domain.usage import Model, Usage
 from cadre.domain.workspaces import Change
 from cadre.runtime.events.happening import Close, Happening

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from cadre.domain.runs import RunResult
+from cadre.domain.outcomes import RunResult
 from cadre.domain.workspaces import CheckResult
 from cadre.runtime.events.happening import Close, Happening, How
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from temporalio.client import Client, WorkflowHistory
 from temporalio.converter import DataConverter
 
-from cadre.domain.runs import RunStatus
+from cadre.domain.outcomes import RunStatus
 from cadre.domain.workspaces import Change
 from cadre.runtime.events import types as e
 from cadre.runtime.events.activities import FileChange

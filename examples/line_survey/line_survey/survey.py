@@ -7,8 +7,9 @@ from pydantic import Field
 from temporalio import workflow
 
 from cadre.domain.agents import Role
+from cadre.domain.outcomes import Ending, RunResult, RunStatus
 from cadre.domain.roles import SCOUT, WORKER
-from cadre.domain.runs import Ending, RunInput, RunResult, RunStatus
+from cadre.domain.runs import RunInput
 from workflows.run import Run
 from workflows.stages import Stages
 
