@@ -11,14 +11,15 @@ from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import NondeterminismError
 
-from workers.worker import PASSED_THROUGH
+from workers.worker import SHARED
 from workflows.registry import workflows
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
 def replayer() -> Replayer:
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    """With all of the workflows' code in the sandbox, which a worker spares."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*SHARED)
     return Replayer(
         workflows=workflows(),
         data_converter=pydantic_data_converter,
