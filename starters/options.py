@@ -112,11 +112,17 @@ def filled(model: type[M], values: dict[str, Any]) -> M:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        said = str(first["msg"]).removeprefix("Value error, ")
         if not first["loc"]:  # the model's own check, whose words name the options
-            said = str(first["msg"]).removeprefix("Value error, ")
             raise CadreError(ErrorKind.WRONG_INPUT, said) from error
         field = str(first["loc"][0])
         name = ARGUMENT if field == ARGUMENT else option_name(field)
-        given = "" if field == ARGUMENT else f" {first['input']}"
-        said = PATTERN_WORDS if first["type"] == "string_pattern_mismatch" else first["msg"]
+        if first["type"] == "string_pattern_mismatch":
+            said = PATTERN_WORDS
+        given = "" if field == ARGUMENT else f" {_shown(first['input'])}"
         raise CadreError(ErrorKind.WRONG_INPUT, f"{name}{given}: {said}") from error
+
+
+def _shown(given: Any) -> str:
+    """A value as it was typed; of an option that is given several times, all of them."""
+    return " ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)

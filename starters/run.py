@@ -56,8 +56,9 @@ def _patterns(ctx: Any) -> tuple[Pattern, ...]:
 app = new_app(cls=Patterns, subcommand_metavar="PATTERN [OPTIONS] TASK")
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def run(
+    ctx: typer.Context,
     _: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,6 +70,9 @@ def run(
     ] = None,
 ) -> None:
     """Start a run of a pattern and watch it until it ends."""
+    if ctx.invoked_subcommand is None:
+        known = ", ".join(pattern.name for pattern in _patterns(ctx))
+        raise CadreError(ErrorKind.WRONG_INPUT, f"name a pattern (cadre run PATTERN TASK): {known}")
 
 
 def _flag(name: str, text: str) -> inspect.Parameter:
@@ -104,7 +108,9 @@ def _app(pattern: Pattern, include: list[str] | None) -> typer.Typer:
                 "nobody can be asked here: start it with --detach and decide later, see `cadre "
                 "approvals`; --yes starts the parts of a fan-out without asking",
             )
-        work = _run(settings, pattern, request, there, detach=detach, as_json=as_json)
+        work = _run(
+            settings, pattern, request, there, detach=detach, as_json=as_json, can_ask=can_ask
+        )
         return run_async(work, going_on(request.run))
 
     found = new_app()
@@ -120,9 +126,10 @@ async def _run(
     *,
     detach: bool,
     as_json: bool,
+    can_ask: bool,
 ) -> int:
     from cadre.runtime.client import connect  # noqa: PLC0415
-    from starters import begin, decide, disclose, find, progress, summary  # noqa: PLC0415
+    from starters import answering, begin, disclose, find, progress, summary  # noqa: PLC0415
 
     client = await connect(settings)
     for text in disclose.disclosed(settings, request, there):
@@ -137,7 +144,7 @@ async def _run(
     if not as_json:
         _say_begun(begun, ui, as_json=False)
     show = progress.print_line_to_stderr if as_json else None
-    answer = partial(decide.ask_here, client, request.run) if request.asks and not as_json else None
+    answer = answering.Person(client, settings).ask if can_ask else None
     view = await progress.watch(client, begun.run, show=show, answer=answer)
     if as_json:
         say(json.dumps(summary.summary_json(view, ui)))

@@ -261,7 +261,12 @@ async def test_wrong_input_is_one_line_and_starts_nothing(
     [
         (["run", "pipeline", "   ", "--repo", "repo"], "task: it is empty"),
         (["run", "pipeline", "fix"], "--repo"),
+        (["run"], "name a pattern (cadre run PATTERN TASK): one-shot, scout-build, "),
         (["run", "pipelin", "fix"], "unknown pattern 'pipelin': there is "),
+        (
+            ["run", "approval", "fix", "--repo", ".", "--deliver", "it:all"],
+            "--deliver it:all: 'it:all' is none of merge:BRANCH, ",
+        ),
         (["fly"], "No such command 'fly'"),
         (["show", "nope"], "no run 'nope'"),
         (["logs", "../../nope"], "no run '../../nope'"),
