@@ -11,8 +11,9 @@ from temporalio import activity
 from activities.errors import cadre_errors
 from activities.transcripts import Transcripts
 from cadre.domain.budget import Spent
+from cadre.domain.errors import CadreError, ErrorKind
 from cadre.domain.turns import ModelCall, SettleTurn
-from cadre.llm.attempts import Attempt, Attempts
+from cadre.llm.attempts import Attempt, Attempts, State
 from cadre.llm.segment import Segment
 from cadre.storage import keys
 from cadre.storage.objects import Objects
@@ -46,9 +47,35 @@ class AttemptLog:
         last = attempts.attempts[-1]
         return await self._objects.put_new(_key(call, last.number), last.model_dump_json())
 
+    async def begin(self, call: ModelCall, attempts: Attempts) -> bool:
+        """Claim the last of `attempts`, which goes out next; False as `claim` does.
+
+        Raises CadreError where the agent has been closed. That is looked up after the attempt is
+        written down: so whoever closed the agent finds the attempt, or this finds the mark.
+        """
+        if not await self.claim(call, attempts):
+            return False
+        names = call.agent_id.split("/")
+        above = ("/".join(names[:depth]) for depth in range(1, len(names) + 1))
+        marks = (self._objects.get(keys.closed(call.run, agent_id)) for agent_id in above)
+        if any(mark is not None for mark in await asyncio.gather(*marks)):
+            await self.write(call, attempts.attempts[-1].ended(State.REFUSED))
+            raise already_settled(call)
+        return True
+
+    async def close_agent(self, run: str, agent_id: str) -> None:
+        """Have no attempt of an agent, or of one below it, begin any more."""
+        await self._objects.put_json(keys.closed(run, agent_id), {})
+
     async def write(self, call: ModelCall, attempt: Attempt) -> None:
         """Replace what is known of an attempt; only the one who claimed it may."""
         await self._objects.put(_key(call, attempt.number), attempt.model_dump_json())
+
+
+def already_settled(call: ModelCall) -> CadreError:
+    """That a turn is charged already, so that no attempt at it may be made."""
+    where = f"turn {call.turn} of {call.run}/{call.agent_id}"
+    return CadreError(ErrorKind.WRONG_INPUT, f"{where} has been settled")
 
 
 def _key(call: ModelCall | SettleTurn, number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from temporalio import activity
 from activities.commands import run_command
 from activities.errors import cadre_errors
 from activities.heartbeat import beating
+from activities.pushes import Reach, look, push_words
 from cadre.domain.deliveries import (
     MAX_TAIL_CHARS,
     DeliveryKind,
@@ -29,9 +31,8 @@ from cadre.domain.deliveries import (
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.storage import keys
 from cadre.storage.objects import Objects
-from cadre.tools.workspace.gitcommand import git_words, operators_environment
+from cadre.tools.workspace.gitcommand import operators_environment
 from cadre.tools.workspace.handover import Handover
-from cadre.tools.workspace.origin import Origin
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,17 @@ class DeliveryActivities:
     @activity.defn(name="delivery.move_branch")
     @cadre_errors
     async def move_branch(self, request: MoveBranch) -> Moved:
-        """Let a branch of the user's go forward; can be repeated."""
+        """Let a branch of the user's go forward; can be repeated.
+
+        It is quick and cannot be stopped half-way, so it is waited for also where the run is
+        cancelled meanwhile: how it ended is known then.
+        """
         async with beating():
-            return await self._handover.move(request)
+            moving = asyncio.ensure_future(self._handover.move(request))
+            try:
+                return await asyncio.shield(moving)
+            except asyncio.CancelledError:
+                return await moving
 
     @activity.defn(name="delivery.make")
     @cadre_errors
@@ -90,8 +99,13 @@ class DeliveryActivities:
         async with beating():
             if not await self._objects.put_new(_begun(request), "made"):
                 raise CadreError(ErrorKind.DELIVERY, f"{request.name} was begun before")
-            line = await self._make(request)
-            await self._objects.put(_ended(request), line.model_dump_json())
+            try:
+                line = await self._make(request)
+            except asyncio.CancelledError:
+                why = "it was stopped in the middle and may have taken effect"
+                await self._keep(request, await self._known(request, _unknown(request, why)))
+                raise
+            await self._keep(request, line)
             return line
 
     @activity.defn(name="delivery.settle")
@@ -101,16 +115,17 @@ class DeliveryActivities:
 
         One that was not begun cannot begin any more after this; it was not tried.
         """
-        line = DeliveryLine(target=str(request.target), commit=request.commit)
         async with beating():
-            if await self._objects.put_new(_begun(request), "given up"):
-                return line
-            if (ended := await self._objects.get(_ended(request))) is not None:
-                return DeliveryLine.model_validate_json(ended)
-            if await self._objects.get(_begun(request)) == b"given up":
-                return line
-        why = "it was begun, and the worker that did it was lost; it may have taken effect"
-        return line.model_copy(update={"state": DeliveryState.UNKNOWN, "why": why})
+            given_up = await self._objects.put_new(_begun(request), "given up")
+            ended = await self._objects.get(_ended(request))
+            if given_up or (
+                ended is None and await self._objects.get(_begun(request)) == b"given up"
+            ):
+                return DeliveryLine(target=str(request.target), commit=request.commit)
+            if ended is not None:
+                return await self._known(request, DeliveryLine.model_validate_json(ended))
+            why = "it was begun, and the worker that did it was lost; it may have taken effect"
+            return await self._known(request, _unknown(request, why))
 
     async def _make(self, request: MakeDelivery) -> DeliveryLine:
         line = DeliveryLine(
@@ -130,20 +145,43 @@ class DeliveryActivities:
             told = {"state": DeliveryState.UNKNOWN, "why": self._overdue(text)}
         else:
             told = {"why": f"exit status {status}: {text.strip()[-MAX_TAIL_CHARS:]}"}
-        return line.model_copy(update={**told, "output_key": key})
+        line = line.model_copy(update={**told, "output_key": key})
+        # Also a failure may be one of a push that was there already, from an earlier attempt.
+        known = await self._known(request, line)
+        return known if known.state is DeliveryState.DONE else line
+
+    async def _known(self, request: MakeDelivery, line: DeliveryLine) -> DeliveryLine:
+        """The line of a delivery, with what the remote knows of it where it is a push that did not
+        end well."""
+        if request.target.kind is not DeliveryKind.PUSH or line.settled:
+            return line
+        reach = await look(request)
+        if reach is Reach.THERE:
+            return line.model_copy(update={"state": DeliveryState.DONE, "why": ""})
+        if reach is Reach.ABSENT and line.state is DeliveryState.UNKNOWN:
+            why = f"{line.why}; {request.target.name} did not have it then"
+            return line.model_copy(update={"absent": True, "why": why})
+        return line
+
+    async def _keep(self, request: MakeDelivery, line: DeliveryLine) -> None:
+        await self._objects.put(_ended(request), line.model_dump_json())
 
     def _words(self, request: MakeDelivery) -> list[str] | None:
         target = request.target
-        if target.kind is DeliveryKind.COMMAND:
-            command = self._means.commands.get(target.name)
-            return None if command is None else ["/bin/sh", "-c", command]
-        gitdir, branch = Origin(request.repo).gitdir, target.branch or request.branch
-        refspec = f"{request.commit}:refs/heads/{branch}"
-        return git_words(gitdir, "push", target.name, refspec, hooks=self._means.hooks)
+        if target.kind is DeliveryKind.PUSH:
+            return push_words(request, hooks=self._means.hooks)
+        command = self._means.commands.get(target.name)
+        return None if command is None else ["/bin/sh", "-c", command]
 
     def _overdue(self, text: str) -> str:
         tail = text.strip()[-MAX_TAIL_CHARS:]
         return f"it was stopped after {self._means.seconds:g} s and may have taken effect: {tail}"
+
+
+def _unknown(request: MakeDelivery, why: str) -> DeliveryLine:
+    return DeliveryLine(
+        target=str(request.target), commit=request.commit, state=DeliveryState.UNKNOWN, why=why
+    )
 
 
 def _begun(request: MakeDelivery) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from anthropic import AsyncAnthropic
 from temporalio import activity
 
-from activities.attempts import AttemptLog, spent
+from activities.attempts import AttemptLog, already_settled, spent
 from activities.errors import cadre_errors
 from activities.messages import load_frame, load_message
 from activities.model_heartbeat import showing
@@ -91,13 +91,12 @@ class ModelActivities:
         while True:
             attempts = await self._log.read(call)
             if attempts.closed:
-                where = f"turn {call.turn} of {call.run}/{call.agent_id}"
-                raise CadreError(ErrorKind.WRONG_INPUT, f"{where} has been settled")
+                raise already_settled(call)
             plan = await self._planner.plan(call, turn, attempts.left(call.allowance))
             if not isinstance(plan, Plan):
                 return _answer(plan, attempts)
             attempts = attempts.begin(plan.reserved)
-            if await self._log.claim(call, attempts):
+            if await self._log.begin(call, attempts):
                 return plan, attempts.attempts[-1]
 
     async def _turn(self, call: ModelCall) -> Turn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import ValidationError
 from temporalio import activity
 
@@ -10,14 +12,19 @@ from activities.errors import cadre_errors
 from activities.heartbeat import beating
 from activities.tools import waits
 from cadre.domain.agents import TASK, Agent
-from cadre.domain.delegation import Delegated, Delegation, Refused, Wanted
-from cadre.domain.outcomes import AgentState
+from cadre.domain.delegation import Delegated, Delegation, Refused, Wanted, told
+from cadre.domain.outcomes import AgentResult, AgentState
 from cadre.domain.rules import Request
 from cadre.domain.turns import ToolAsks, ToolCall, ToolResult
 from cadre.storage import keys
 from cadre.storage.objects import Objects
 from cadre.tools.registry import ToolOutput
 from cadre.tools.task import TaskInput
+
+_RAN_OUT = (
+    " It ran out of its share of your budget. With resume {0!r} it goes on where it stopped, with "
+    "one more share of what you have left."
+)
 
 
 class TaskActivities:
@@ -57,7 +64,23 @@ class TaskActivities:
         stored = await self._objects.get_json(keys.helper(call.run, asked.subagent_type))
         if stored is None:
             return _invalid(f"there is no agent {asked.subagent_type!r} to ask")
-        return Wanted(agent=Agent.model_validate(stored), task=asked.prompt)
+        agent = Agent.model_validate(stored)
+        if asked.resume is None:
+            return Wanted(agent=agent, task=asked.prompt)
+        before = await self._ended(call, asked.subagent_type, asked.resume)
+        if before is None:
+            return _invalid(
+                f"resume: no {asked.subagent_type} that you asked and that could go on has the ID "
+                f"{asked.resume!r}"
+            )
+        return Wanted(agent=agent, task=asked.prompt, before=told(before, asked.prompt))
+
+    async def _ended(self, call: ToolCall, name: str, agent_id: str) -> AgentResult | None:
+        """How a sub-agent of the asker's ended, if it has that name and can go on."""
+        if not re.fullmatch(rf"{re.escape(f'{call.agent_id}/{name}')}\.[0-9]{{1,6}}", agent_id):
+            return None
+        stored = await self._objects.get_json(keys.ended(call.run, agent_id))
+        return None if stored is None else AgentResult.model_validate(stored)
 
     @activity.defn(name="task.answer")
     @cadre_errors
@@ -66,18 +89,27 @@ class TaskActivities:
         error that says what there is."""
         call, ended = delegated.call, delegated.ended
         async with beating():
+            if delegated.can_go_on:
+                kept = ended.model_dump(mode="json", exclude={"report"})
+                await self._objects.put_json(keys.ended(call.run, ended.agent_id), kept)
             if ended.state is AgentState.REPORTED:
                 output = ToolOutput(str((ended.report or {}).get("answer", "")))
             else:
                 left = " What it changed is in the workspace." if _changed(delegated) else ""
                 said = f" It said last: {ended.said}" if ended.said else ""
-                output = ToolOutput(f"No answer: {delegated.words}.{left}{said}", is_error=True)
+                further = _RAN_OUT.format(ended.agent_id) if _ran_out(delegated) else ""
+                words = f"No answer: {delegated.words}.{left}{said}{further}"
+                output = ToolOutput(words, is_error=True)
             return await self._calls.keep(call, output, ended.snapshot, 0)
 
 
 def _invalid(problem: str) -> ToolOutput:
     text = f"The input of {TASK} is not valid: {problem}. Nothing was started."
     return ToolOutput(text, is_error=True, invalid=True)
+
+
+def _ran_out(delegated: Delegated) -> bool:
+    return delegated.can_go_on and delegated.ended.out_of_budget
 
 
 def _changed(delegated: Delegated) -> bool:

@@ -10,6 +10,7 @@ from temporalio import activity
 from activities.calls import Calls
 from activities.errors import cadre_errors
 from activities.heartbeat import beating
+from cadre.domain.permissions import Decision, Outcome
 from cadre.domain.render import cell
 from cadre.domain.rules import Request
 from cadre.domain.turns import ToolAsks, ToolCall, ToolResult
@@ -70,21 +71,25 @@ class ToolActivities:
         if call.permissions.bind:
             view = await self._workspaces.view(call.workspace, call.snapshot)
             request = request_of(call.use.name, given, view.path, self._sandbox.path(view.path))
-        against = await self._asking.against(call, given, call.permissions.decide(request))
+        against = await self._asking.against(call, given, _decision(call, request))
         if isinstance(against, ToolAsks):
             return against
         if against is not None:
             return Ran(against, call.snapshot)
         if call.use.read_only:
             view = await self._workspaces.view(call.workspace, call.snapshot)
-            return Ran(await self._run_tool(call, given, request, view), call.snapshot)
+            output = await self._run_tool(call, given, request, view)
+            return output if isinstance(output, ToolAsks) else Ran(output, call.snapshot)
         return await self._change(call, given, request)
 
-    async def _change(self, call: ToolCall, given: object, request: Request) -> Ran:
+    async def _change(self, call: ToolCall, given: object, request: Request) -> Ran | ToolAsks:
         call_id, attempt = f"{call.agent_id}/{call.turn}/{call.use.id}", activity.info().attempt
         lease = await self._workspaces.begin(call.workspace, call.snapshot, call_id, attempt)
         output = await self._run_tool(call, given, request, lease)
-        if output.denied:  # not finished, so the next call rolls back what a hook did
+        # Not finished, so the next call rolls back what a hook did.
+        if isinstance(output, ToolAsks):
+            return output
+        if output.denied:
             return Ran(output, call.snapshot)
         try:
             tree = await lease.snapshot()
@@ -97,8 +102,9 @@ class ToolActivities:
 
     async def _run_tool(
         self, call: ToolCall, given: object, request: Request, view: View
-    ) -> ToolOutput:
-        """The tool with the hooks around it, on the files of `view`."""
+    ) -> ToolOutput | ToolAsks:
+        """The tool with the hooks around it, on the files of `view`; what to ask a person first,
+        where a hook wants that and they have not answered yet."""
         context = ToolContext(
             sandbox=self._sandbox,
             workspace=view.path,
@@ -116,6 +122,10 @@ class ToolActivities:
             return before.added_to(
                 ToolOutput(f"Denied. {before.against}", is_error=True, denied=True)
             )
+        if before.asks:
+            wanted = Decision(Outcome.ASK, before.asks)
+            if (against := await self._asking.against(call, given, wanted)) is not None:
+                return before.added_to(against) if isinstance(against, ToolOutput) else against
         output = await self._tools.run(call.use.name, given, context)
         if output.is_error:
             return before.added_to(output)
@@ -134,6 +144,14 @@ class ToolActivities:
             return None if why is None else f"Denied: {cell(path, 200)} was changed, but {why}."
 
         return await self._workspaces.find_changed(call.workspace, call.snapshot, tree, forbids)
+
+
+def _decision(call: ToolCall, request: Request) -> Decision:
+    """What permissions say; a call that a person was asked about is theirs to allow."""
+    decision = call.permissions.decide(request)
+    if decision.outcome is Outcome.ALLOW and call.decision is not None:
+        return Decision(Outcome.ASK)
+    return decision
 
 
 def waits(call: ToolCall, asks: ToolAsks) -> ToolResult:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starters.console import clean, launch, new_app, one_line, run_async, say
+from starters.console import launch, new_app, one_line, run_async, say
 
 if TYPE_CHECKING:
     from cadre.runtime.settings import Settings
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 app = new_app()
 COLUMNS = ("run", "id", "kind", "for", "asked", "what")
-MAX_SUBJECT_CHARS = 400_000
 
 
 @app.command("approvals")
@@ -36,6 +35,7 @@ async def _show(settings: Settings, run: str, limit: int, *, as_json: bool) -> N
     from cadre.runtime.client import connect  # noqa: PLC0415
     from starters.find import the_run  # noqa: PLC0415
     from starters.questions import Waiting, all_waiting, waiting_in  # noqa: PLC0415
+    from starters.whole import print_whole  # noqa: PLC0415
 
     client = await connect(settings)
     if run:
@@ -50,7 +50,10 @@ async def _show(settings: Settings, run: str, limit: int, *, as_json: bool) -> N
     elif run:
         for each in asked:
             if isinstance(each, Waiting):
-                await _print_whole(settings, each)
+                await print_whole(settings, each)
+                say(f"hash {each.question.subject_sha256}")
+                say(f"cadre approve {run} {each.name}, or cadre reject … --reason …")
+                say()
     else:
         _print_list(asked)
 
@@ -93,36 +96,6 @@ def _place(waiting: Waiting | Unanswered) -> tuple[str, str]:
 
 def _list(value: object) -> list[object]:
     return list(value) if isinstance(value, list) else []
-
-
-async def _print_whole(settings: Settings, waiting: Waiting) -> None:
-    """A question as it was asked, and what it is about, from the object store."""
-    from rich.syntax import Syntax  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    from starters.screen import console  # noqa: PLC0415
-
-    question, out = waiting.question, console()
-    out.print(Text(f"{waiting.run}  {waiting.name}", style="bold"))
-    say(clean(question.text))
-    if question.subject_key:
-        subject = await _subject(settings, question.subject_key)
-        language = "diff" if question.subject_key.endswith(".diff") else "json"
-        out.print(Syntax(subject, language, theme="ansi_dark", background_color="default"))
-    say(f"about sha256 {question.subject_sha256}")
-    say(f"cadre approve {waiting.run} {waiting.name}, or cadre reject … --reason …")
-    say()
-
-
-async def _subject(settings: Settings, key: str) -> str:
-    from cadre.storage.objects import Objects  # noqa: PLC0415
-
-    data = await Objects.open(settings.objects_url).get(key)
-    text = clean((data or b"it is not in the object store").decode(errors="replace"))
-    if len(text) <= MAX_SUBJECT_CHARS:
-        return text
-    more = len(text) - MAX_SUBJECT_CHARS
-    return f"{text[:MAX_SUBJECT_CHARS]}\n… {more} more characters: {key} in the object store"
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ async def _there(client: Client, run: str) -> Found:
 
 async def _never_used(settings: Settings, run: str) -> None:
     """A run's answers are stored under its ID, so an ID is never given twice."""
-    record = await Objects.open(settings.objects_url).get(keys.record(run, "run"))
+    record = await Objects.open(settings.objects_url).get(keys.record(run))
     if record is not None:
         raise CadreError(
             ErrorKind.WRONG_INPUT,

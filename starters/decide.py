@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from cadre.domain.decisions import Choice, Decision
 from cadre.domain.errors import CadreError, ErrorKind
-from starters.console import clean, run_async, say
+from starters.console import run_async, say
 
 if TYPE_CHECKING:
-    from temporalio.client import Client
-
     from cadre.runtime.settings import Settings
     from starters.questions import Waiting
 
@@ -48,46 +46,28 @@ Print = Annotated[
 ]
 
 
-def approve(
-    run: Run,
-    which: Which = "",
-    *,
-    by: By = "",
-    reason: Reason = "",
-    token: Token = "",
-    only_print: Print = False,
-) -> None:
-    """Approve what a run or one of its agents waits for."""
-    said = Said(by, reason, token)
-    run_async(_decide(Choice.APPROVE, run, which, said, only_print=only_print))
+def _command(verdict: Choice, what: str) -> Callable[..., None]:
+    def command(
+        run: Run,
+        which: Which = "",
+        *,
+        by: By = "",
+        reason: Reason = "",
+        token: Token = "",
+        only_print: Print = False,
+    ) -> None:
+        said = Said(by, reason, token)
+        run_async(_decide(verdict, run, which, said, only_print=only_print))
+
+    command.__doc__ = what
+    return command
 
 
-def reject(
-    run: Run,
-    which: Which = "",
-    *,
-    by: By = "",
-    reason: Reason = "",
-    token: Token = "",
-    only_print: Print = False,
-) -> None:
-    """Reject what a run or one of its agents waits for."""
-    said = Said(by, reason, token)
-    run_async(_decide(Choice.REJECT, run, which, said, only_print=only_print))
-
-
-def edited(
-    run: Run,
-    which: Which = "",
-    *,
-    by: By = "",
-    reason: Reason = "",
-    token: Token = "",
-    only_print: Print = False,
-) -> None:
-    """Say that you changed the result yourself, so that it is looked at again."""
-    said = Said(by, reason, token)
-    run_async(_decide(Choice.EDIT, run, which, said, only_print=only_print))
+approve = _command(Choice.APPROVE, "Approve what a run or one of its agents waits for.")
+reject = _command(Choice.REJECT, "Reject what a run or one of its agents waits for.")
+edited = _command(
+    Choice.EDIT, "Say that you changed the result yourself, so that it is looked at again."
+)
 
 
 async def _decide(verdict: Choice, run: str, which: str, said: Said, *, only_print: bool) -> None:
@@ -134,17 +114,3 @@ def decision_on(
     expiry = int(time.time()) + TOKEN_SECONDS
     made = tokens.token(settings.decision_key, waiting.workflow, decision, expiry)
     return decision.model_copy(update={"token": made})
-
-
-async def ask_here(client: Client, run: str) -> None:
-    """Ask the person at this terminal what the run itself waits for, if it still does."""
-    from cadre.runtime.settings import load_settings  # noqa: PLC0415
-    from starters.questions import questions, tell  # noqa: PLC0415
-
-    for waiting in await questions(client, run) or []:
-        say(clean(waiting.question.text))
-        yes = await asyncio.to_thread(typer.confirm, "Go ahead?")
-        verdict = Choice.APPROVE if yes else Choice.REJECT
-        decision = decision_on(load_settings(), waiting, verdict)
-        decided = await tell(client, waiting, decision)
-        say(f"{run}: {waiting.name} {decided.words}")

@@ -104,7 +104,7 @@ async def recorded_events(settings: Settings, run: str) -> list[Event] | None:
     if re.fullmatch(RUN_ID_PATTERN, run) is None:  # the ID becomes a path
         return None
     objects = Objects.open(settings.objects_url)
-    data = await objects.get(keys.record(run, "run"))
+    data = await objects.get(keys.record(run))
     if data is None:
         return None
     histories = [EVENTS.validate_json(data)]

@@ -22,7 +22,7 @@ from starters.view import RunView
 REFRESH_SECONDS = 1.0
 
 Show = Callable[[Event, RunView], None]
-Answer = Callable[[], Awaitable[None]]
+Answer = Callable[[str], Awaitable[None]]
 
 
 async def watch(
@@ -35,8 +35,8 @@ async def watch(
 ) -> RunView:
     """Follow a run to its end; returns how it ended. Shows it on the terminal, or as lines where
     there is none, or as `show` does; lines start after the place `after`. On a terminal,
-    `answer` asks the person there when the run waits for a decision. Raises CadreError where the
-    server stays away."""
+    `answer` asks the person there what a workflow of the run waits for, when it does. Raises
+    CadreError where the server stays away."""
     view = RunView(run=found.run, run_id=found.run_id, started=found.started)
     if show is None and sys.stdout.isatty():
         with _live(view) as live:
@@ -44,7 +44,7 @@ async def watch(
                 view.apply(event)
                 if answer and isinstance(event, WaitingChanged) and event.what:
                     live.stop()
-                    await answer()
+                    await answer(event.at.workflow)
                     live.start()
         return view
     seen = after or Cursor()

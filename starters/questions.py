@@ -86,7 +86,18 @@ async def all_waiting(
         return [Unanswered(workflow, line)] if asked is None else [*asked]
 
     lists = await asyncio.gather(*(one(*each) for each in found))
-    return [waiting for some in lists for waiting in some]
+    return _once([waiting for some in lists for waiting in some])
+
+
+def _once(found: list[Waiting | Unanswered]) -> list[Waiting | Unanswered]:
+    """Without the agents of runs that no worker could be asked about: a run's line names them."""
+    silent = {each.workflow for each in found if isinstance(each, Unanswered)}
+    runs = {workflow for workflow in silent if "/" not in workflow}
+    return [
+        each
+        for each in found
+        if each.workflow not in silent - runs or each.workflow.partition("/")[0] not in runs
+    ]
 
 
 async def waiting_in(client: Client, run: str) -> list[Waiting]:

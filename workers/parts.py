@@ -18,6 +18,7 @@ from activities.deliveries import DeliveryActivities, Means
 from activities.model import ModelActivities
 from activities.prepare import PrepareActivities
 from activities.record import RecordActivities
+from activities.settling import AgentSettling
 from activities.tasks import TaskActivities
 from activities.tools import ToolActivities
 from activities.transcripts import CACHE_BYTES, Transcripts
@@ -98,6 +99,7 @@ def make_activities(
         PrepareActivities(objects, load_prices(settings.prices_file), catalog).prepare,
         model.call,
         SettleActivities(objects, transcripts).settle,
+        AgentSettling(objects, transcripts).settle,
         tools.run,
         tasks.read,
         tasks.answer,

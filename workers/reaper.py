@@ -69,7 +69,7 @@ async def reap(
             continue
         try:
             for agent_id in ["", *(agent.id.removeprefix(f"{run}/") for agent in agents)]:
-                if await objects.get(keys.record(run, agent_id or "run")) is None:
+                if await objects.get(keys.record(run, agent_id)) is None:
                     await write_record(client, objects, run, agent_id)
         except CadreError as error:  # of another version, perhaps; the other runs must not wait
             log.warning("a run's record cannot be written", run=run, error=error.message)

@@ -17,11 +17,10 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from cadre.domain.agents import TASK
 from cadre.domain.asking import tool_question
-from cadre.domain.budget import Bound, Spent
+from cadre.domain.budget import Bound, Spent, history_bound
 from cadre.domain.ledger import Shares
 from cadre.domain.outcomes import AgentResult, AgentState, Unsaid
 from cadre.domain.progress import CUT_OFF, GOING_ON, LAST_TURN, Progress
-from cadre.domain.render import spent_line
 from cadre.domain.runs import AgentSpec
 from cadre.domain.turns import (
     BadReport,
@@ -41,6 +40,7 @@ from cadre.domain.turns import (
 from workflows import gateway
 from workflows.bounded import together
 from workflows.decisions import Decisions
+from workflows.display import AgentDisplay
 from workflows.ends import cancelled, unless_cancelled
 from workflows.helpers import Helpers
 
@@ -55,12 +55,19 @@ class AgentWorkflow:
         self._progress = Progress.after(spec.before, spec.limits, spec.snapshot)
         self._unsaid = Unsaid()
         self._helpers = Helpers(spec, self._progress)
-        self._decisions = Decisions(spec.policy, self._show_waiting)
+        self._display = AgentDisplay(spec, self._progress)
+        self._decisions = Decisions(spec.policy, self._display.waits)
         self._started = workflow.now()
 
     @workflow.run
     async def run(self, _: AgentSpec) -> AgentResult:
         """Work until there is a report, or a reason why there is none."""
+        result = await self._to_its_end()
+        await self._display.told()
+        await self._decisions.answered()
+        return result
+
+    async def _to_its_end(self) -> AgentResult:
         try:
             return await self._work()
         except ActivityError as failure:
@@ -74,7 +81,7 @@ class AgentWorkflow:
 
     async def _work(self) -> AgentResult:
         results, remark, charged = self._begins_with()
-        while (bound := self._progress.bound_met(self._active_seconds())) is None:
+        while (bound := self._bound_met()) is None:
             unless_cancelled()
             unsaid = Unsaid(results=results, remark=remark, charged=charged)
             answer = await self._think(unsaid)
@@ -111,7 +118,7 @@ class AgentWorkflow:
         if before is None:
             return (), None, 0
         unsaid = before.unsaid
-        words = [unsaid.remark, GOING_ON if before.turns else None]
+        words = [unsaid.remark, GOING_ON if before.turns and before.out_of_budget else None]
         return unsaid.results, "\n\n".join(filter(None, words)) or None, unsaid.charged
 
     async def _think(self, unsaid: Unsaid) -> ModelAnswer:
@@ -138,7 +145,7 @@ class AgentWorkflow:
             raise
         progress.answered(answer)
         progress.worked(answer.seconds, _seconds_since(asked))
-        workflow.set_current_details(f"turn {progress.turns} · {spent_line(progress.total)}")
+        self._display.turn()
         return answer
 
     @property
@@ -204,11 +211,10 @@ class AgentWorkflow:
             return await self._helpers.run(call, shares, left)
         return await gateway.run_tool(call)
 
-    def _show_waiting(self, text: str) -> None:
-        progress = self._progress
-        workflow.set_current_details(
-            text or f"turn {progress.turns} · {spent_line(progress.total)}"
-        )
+    def _bound_met(self) -> Bound | None:
+        info = workflow.info()
+        events, size = info.get_current_history_length(), info.get_current_history_size()
+        return self._progress.bound_met(self._active_seconds()) or history_bound(events, size)
 
     def _active_seconds(self) -> float:
         return _seconds_since(self._started) - self._progress.idle_seconds
@@ -223,9 +229,7 @@ class AgentWorkflow:
         why: str = "",
     ) -> AgentResult:
         progress = self._progress
-        workflow.set_current_details(
-            f"{state.value} after {progress.turns} turns · {spent_line(progress.total)}"
-        )
+        self._display.ended(state)
         return AgentResult(
             agent_id=self._spec.agent_id,
             state=state,

@@ -27,9 +27,6 @@ from workflows.stages import Stages
 class ApprovalInput(DeliveredInput):
     """Build and review a task, have a person approve the result, and deliver it."""
 
-    allow_test_changes: bool = Field(
-        default=False, description="Accept a check that passes only with changed tests."
-    )
     max_rounds: int = Field(
         default=3, ge=1, le=10, description="How many builds are reviewed before a person is asked."
     )
@@ -62,7 +59,7 @@ class Approval:
     def __init__(self, spec: ApprovalInput) -> None:
         self._spec = spec
         self._run = Run(spec)
-        self._stages = Stages(self._run, allow_test_changes=spec.allow_test_changes)
+        self._stages = Stages(self._run)
 
     @workflow.run
     async def run(self, _: ApprovalInput) -> RunResult:

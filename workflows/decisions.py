@@ -11,18 +11,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from temporalio import workflow
-from temporalio.common import RawValue, SearchAttributeKey
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from cadre.domain.asking import (
-    Moment,
-    Notice,
-    course,
-    escalated,
-    opened,
-    waiting_line,
-    waiting_text,
-)
+from cadre.domain.asking import Moment, Notice, course, escalated, opened
 from cadre.domain.decisions import (
     NOBODY,
     SIGNAL,
@@ -36,20 +28,26 @@ from cadre.domain.decisions import (
     refusal,
 )
 from cadre.domain.errors import ErrorKind
+from cadre.domain.waiting import AGENT_ASKS, REFUSED
 from workflows import gateway
+from workflows.ends import cancelled, unless_cancelled
 
-WAITING = SearchAttributeKey.for_keyword("CadreWaiting")
+# What people see of the questions that are open, and of what was refused.
+Show = Callable[[Sequence[Question], Sequence[Refusal]], None]
+# What a run hears from its agents; the answer is what is wrong with it, if anything is.
+Hear = Callable[[Sequence[bytes]], str | None]
 # More refusals than these are not remembered: anybody can send anything, any number of times.
 MAX_REFUSALS = 20
 
 
 class Decisions:
-    """Questions that wait for an answer, at no cost, for any time. `show` is given what people
-    shall read about what waits, as Markdown, whenever that changes."""
+    """Questions that wait for an answer, at no cost, for any time. `show` is called whenever what
+    people shall see of it changes, `hear` with what an agent says of its own questions."""
 
-    def __init__(self, policy: Policy, show: Callable[[str], None]) -> None:
+    def __init__(self, policy: Policy, show: Show, hear: Hear | None = None) -> None:
         self._policy = policy
         self._show = show
+        self._hear = hear
         self._open: dict[str, Question] = {}
         self.made: dict[str, Decided] = {}
         self.refusals: list[Refusal] = []
@@ -61,6 +59,7 @@ class Decisions:
     async def ask(self, question: Question) -> Decided:
         """Wait until somebody has decided, or until that has lasted too long. A question that was
         asked before gets another ID: an old word must not count for it."""
+        unless_cancelled()
         asked = opened(question, self._unused(question.id), self._policy, workflow.now())
         self._open[asked.id] = asked
         try:
@@ -71,6 +70,16 @@ class Decisions:
             del self._open[asked.id]
             self._changed()
         return self.made[asked.id]
+
+    async def answered(self) -> None:
+        """Wait until whoever sent a decision knows what came of it, also where the workflow is
+        asked to end meanwhile."""
+        while not workflow.all_handlers_finished():
+            try:
+                await workflow.wait_condition(workflow.all_handlers_finished)
+            except asyncio.CancelledError:
+                if not cancelled():
+                    raise  # evicted from the worker's cache
 
     def _unused(self, wanted: str) -> str:
         known = self._open.keys() | self.made.keys()
@@ -142,7 +151,12 @@ class Decisions:
         return self.made.setdefault(question.id, decided)
 
     async def _signalled(self, name: str, values: Sequence[RawValue]) -> None:
-        found = read_signal(name, [value.payload.data for value in values])
+        payloads = [value.payload.data for value in values]
+        if name == AGENT_ASKS and self._hear is not None:
+            if problem := self._hear(payloads):
+                self._refuse(problem)
+            return
+        found = read_signal(name, payloads)
         if isinstance(found, str):
             self._refuse(found)
             return
@@ -160,18 +174,14 @@ class Decisions:
     def _refuse(self, why: str) -> None:
         if len(self.refusals) < MAX_REFUSALS:
             self.refusals.append(Refusal(at=workflow.now(), why=why))
+            workflow.upsert_memo({REFUSED: why})
             self._changed()
 
     def _questions(self) -> list[Question]:
         return list(self._open.values())
 
     def _changed(self) -> None:
-        waiting = list(self._open.values())
-        if waiting:
-            workflow.upsert_search_attributes([WAITING.value_set(waiting_line(waiting))])
-        else:
-            workflow.upsert_search_attributes([WAITING.value_unset()])
-        self._show(waiting_text(workflow.info().workflow_id, waiting, self.refusals))
+        self._show(self._questions(), self.refusals)
 
     def _tell(self, moment: Moment, question_id: str) -> None:
         """Tell people, beside the wait: a decision may come before they are told."""
@@ -184,6 +194,7 @@ class Decisions:
             to=self._policy.escalate_to if moment is Moment.ESCALATED else question.approvers,
             requested_by=self._policy.requested_by,
             at=workflow.now(),
+            decided=self.made.get(question_id) if moment is Moment.EXPIRED else None,
         )
         task = asyncio.create_task(_notify(notice))
         self._notices.add(task)

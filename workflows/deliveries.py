@@ -2,7 +2,7 @@
 
 merge ─▶ check ─▶ move the branch        a branch of the user's
 begin ─▶ push, or a command ─▶ end       a remote, or whatever the operator's command does
-  └── lost in between: a person says whether it took effect
+  └── lost in between: the remote says whether it took effect, else a person does
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class Deliveries:
         for _ in range(MAX_TRIES):
             line = await self._tried(number, target, commit, body)
             run.ledger.deliveries[number] = line
-            if line.state is DeliveryState.NOT_TRIED:
-                continue  # whoever was to do it was lost before it began
+            if line.state is DeliveryState.NOT_TRIED or line.absent:
+                continue  # whoever was to do it was lost, and doing it cannot do it twice
             if line.state is DeliveryState.UNKNOWN and await self._took_effect(number, line):
                 taken = {"state": DeliveryState.TAKEN_AS_DONE}
                 line = run.ledger.deliveries[number] = line.model_copy(update=taken)
@@ -113,10 +113,14 @@ class Deliveries:
         self._tries[number] += 1
         line = DeliveryLine(target=str(target), commit=commit, state=DeliveryState.FAILED)
         name = f"delivery.{number}.{self._tries[number]}"
+        merging = Merging(self._run, target, commit, name)
         try:
-            merged, why = await Merging(self._run, target, commit, name).merged()
+            merged, why = await merging.merged()
         except ActivityError as failure:
             if cancelled():
+                if tip := await merging.found():
+                    done = {"state": DeliveryState.DONE, "commit": tip}
+                    self._run.ledger.deliveries[number] = line.model_copy(update=done)
                 raise
             return line.model_copy(update={"why": gateway.reason(failure)})
         if why:
@@ -143,11 +147,13 @@ class Deliveries:
             target=str(target),
             commit=commit,
             state=DeliveryState.UNKNOWN,
-            why="the run was cancelled while it went on",
+            why="it was begun, and how it ended was not found out",
         )
         try:
             return await files.make_delivery(request)
         except ActivityError:
+            line = await files.settle_delivery(request)
             if cancelled():
+                run.ledger.deliveries[number] = line
                 raise
-            return await files.settle_delivery(request)
+            return line

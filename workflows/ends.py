@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
 
 from cadre.domain.budget import Bound, Spent
 from cadre.domain.outcomes import AgentResult, AgentState, Ending, RunStatus
 from cadre.domain.runs import AgentSpec
+from cadre.domain.settling import SettleAgent, at_most
+from workflows import gateway
 
 
 class Stop(Exception):  # noqa: N818 - an expected end, not an error
@@ -32,18 +34,23 @@ def unless_cancelled() -> None:
         raise asyncio.CancelledError
 
 
-def without_result(spec: AgentSpec, failure: ChildWorkflowError) -> AgentResult:
-    """The result of an agent that was terminated, or failed as no agent should. What it used is
-    not known, so it is charged with all that it might have."""
+async def without_result(spec: AgentSpec, failure: ChildWorkflowError) -> AgentResult:
+    """The result of an agent that was terminated, or failed as no agent should. It is charged with
+    what its calls may have used; where that cannot be told, with all that it might have used."""
     gone = is_cancelled_exception(failure)
-    most, tokens = spec.limits.max_cost_usd, spec.limits.max_tokens
+    try:
+        used = await gateway.settle_agent(SettleAgent(run=spec.run, agent_id=spec.agent_id))
+    except ActivityError as unknown:
+        workflow.logger.warning("what an agent used is not known: %s", gateway.reason(unknown))
+        used = at_most(spec.limits, spec.before)
     return AgentResult(
         agent_id=spec.agent_id,
         state=AgentState.CANCELLED if gone else AgentState.FAILED,
         why=str(failure.cause or failure),
         snapshot=spec.snapshot,
-        turns=0,
-        spent=Spent(cost_usd=most, lost_usd=most, lost_tokens=tokens, lost_attempts=1),
+        turns=used.turns,
+        spent=used.spent,
+        helpers=used.helpers,
     )
 
 
@@ -58,6 +65,36 @@ def not_started(agent_id: str, snapshot: str, bound: Bound) -> AgentResult:
         turns=0,
         spent=Spent(),
     )
+
+
+def superseded(agent_id: str, snapshot: str) -> AgentResult:
+    """The result of asking an agent to go on from an end that is its last no more."""
+    return AgentResult(
+        agent_id=agent_id,
+        state=AgentState.FAILED,
+        why="it has not gone on: it is at work already, or has gone on meanwhile",
+        snapshot=snapshot,
+        turns=0,
+        spent=Spent(),
+    )
+
+
+def taken(spec: AgentSpec) -> AgentResult:
+    """The result of an agent that could not start because a workflow has its ID and is open."""
+    workflow_id = f"{spec.run}/{spec.agent_id}"
+    result = AgentResult(
+        agent_id=spec.agent_id,
+        state=AgentState.NOT_STARTED,
+        why=f"a workflow {workflow_id} is open that this run did not start: end it, and start the "
+        "run again with another --id",
+        snapshot=spec.snapshot,
+        turns=0,
+        spent=Spent(),
+    )
+    if spec.before is None:
+        return result
+    told = {"state": result.state, "why": result.why, "bound": None}
+    return spec.before.model_copy(update=told)
 
 
 def stop_for(result: AgentResult) -> Stop:

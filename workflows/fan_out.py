@@ -39,9 +39,6 @@ class FanOutInput(DeliveredInput):
     approve: bool = Field(
         default=False, description="Have a person approve the result; --deliver does so too."
     )
-    allow_test_changes: bool = Field(
-        default=False, description="Accept a check that passes only with changed tests."
-    )
     splitter: str = Field(default="splitter", description="Agent definition that splits.")
     worker: str = Field(default="worker", description="Agent definition that does a part.")
     resolver: str = Field(default="resolver", description="Agent definition that settles merges.")
@@ -160,7 +157,9 @@ class FanOut:
         lines = run.ledger.parts.values()
         inside = [line for line in lines if line.state.is_in]
         summary = f"{len(inside)} of {len(lines)} parts are in"
-        check = run.ledger.check_before  # still true where nothing was changed
+        # Where nothing got in, the last check after it was of a merge that was undone, and the one
+        # before still counts.
+        run.ledger.check_after, check = None, run.ledger.check_before
         if run.main.changed:
             check = await run.check("after", guard_tests=True)
         finding = briefs.check_finding(check, allow_test_changes=self._spec.allow_test_changes)

@@ -38,9 +38,6 @@ class GatedInput(RunInput):
         max_length=20,
         description="AGENT, or AGENT=GATE: a command that must pass, or `review`. Give several.",
     )
-    allow_test_changes: bool = Field(
-        default=False, description="Accept a check that passes only with changed tests."
-    )
     max_rounds: int = Field(default=3, ge=1, le=10, description="How many tries a stage has.")
     reviewer: str = Field(default="reviewer", description="Agent definition that reviews.")
 
@@ -93,7 +90,7 @@ class Gated:
 
     async def _stages(self) -> Ending:
         spec, run = self._spec, self._run
-        stages = Stages(run, allow_test_changes=spec.allow_test_changes)
+        stages = Stages(run)
         await run.check("before")
         for step in spec.steps:
             task = partial(briefs.stage_task, spec.task, step.gate)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.workflow import ActivityCancellationType, ChildWorkflowCancellationType
 
 from cadre.domain.asking import Notice
@@ -27,7 +27,9 @@ from cadre.domain.delegation import Delegated, Delegation
 from cadre.domain.outcomes import AgentResult
 from cadre.domain.render import cell
 from cadre.domain.runs import AgentSpec, PreparedRun, PrepareRun, RecordAgent, RecordRun
+from cadre.domain.settling import SettleAgent, Settled
 from cadre.domain.turns import ModelAnswer, ModelCall, SettleTurn, ToolCall, ToolResult
+from cadre.domain.waiting import AGENT_ASKS, AgentAsks
 
 T = TypeVar("T")
 
@@ -68,6 +70,12 @@ def settle_turn(turn: SettleTurn) -> Awaitable[Spent]:
     return activity("model.settle", turn, Spent, summary=summary)
 
 
+def settle_agent(request: SettleAgent) -> Awaitable[Settled]:
+    """Close an agent whose workflow ended without a result; what it used."""
+    summary = f"{request.agent_id} · cost of all its calls"
+    return activity("agent.settle", request, Settled, summary=summary)
+
+
 def run_tool(call: ToolCall) -> Awaitable[ToolResult]:
     """One tool call, whose effect on the workspace takes place once."""
     return activity(
@@ -105,8 +113,16 @@ async def notify(notice: Notice) -> None:
         notice,
         start_to_close_timeout=NOTICE_ATTEMPT,
         retry_policy=NOTICE_RETRY,
-        summary=cell(f"{notice.moment.value}: {notice.question.id}", 200),
+        summary=cell(notice.words, 200),
     )
+
+
+async def tell_run(run: str, asks: AgentAsks) -> None:
+    """Tell a run what one of its agents asks; one that has ended need not know."""
+    try:
+        await workflow.get_external_workflow_handle(run).signal(AGENT_ASKS, asks)
+    except FailureError as failure:
+        workflow.logger.warning("the run was not told what %s asks: %s", asks.agent_id, failure)
 
 
 def prepare(request: PrepareRun) -> Awaitable[PreparedRun]:
@@ -124,9 +140,12 @@ def record_run(request: RecordRun) -> Awaitable[None]:
     return activity("record.run", request, None, summary="record the run")
 
 
-def run_agent(spec: AgentSpec) -> Awaitable[AgentResult]:
-    """An agent as a child workflow, `<run>/<agent_id>`; cancelling waits until it has ended."""
-    return workflow.execute_child_workflow(
+def start_agent(
+    spec: AgentSpec,
+) -> Awaitable[workflow.ChildWorkflowHandle[Any, AgentResult]]:
+    """An agent as a child workflow, `<run>/<agent_id>`, once it has started; cancelling waits until
+    it has ended. Raises WorkflowAlreadyStartedError."""
+    return workflow.start_child_workflow(
         "agent",
         spec,
         id=f"{spec.run}/{spec.agent_id}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from cadre.domain.acceptance import conflict_text
 from cadre.domain.briefs import command_text
@@ -43,6 +44,14 @@ class Merging:
             if await self._moved(ready.tip, new):
                 return new, ""
         return "", f"{target.name} moved again and again while it was merged"
+
+    async def found(self) -> str:
+        """The commit at which the user's branch is, where it has what was merged; else empty."""
+        try:
+            ready = await self._prepared()
+        except ActivityError:
+            return ""
+        return ready.tip if ready.there else ""
 
     async def _prepared(self) -> ReadyMerge:
         run = self._run

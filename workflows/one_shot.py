@@ -19,9 +19,6 @@ from workflows.stages import Stages
 class OneShotInput(RunInput):
     """One agent does a task on a repository."""
 
-    allow_test_changes: bool = Field(
-        default=False, description="Accept a check that passes only with changed tests."
-    )
     max_rounds: int = Field(
         default=1, ge=1, le=10, description="How many agents try, where there is a check."
     )
@@ -52,7 +49,7 @@ class OneShot:
 
     async def _stages(self) -> Ending:
         spec, run = self._spec, self._run
-        stages = Stages(run, allow_test_changes=spec.allow_test_changes)
+        stages = Stages(run)
         await run.check("before")
         task = partial(briefs.work_task, spec.task, spec.check)
         gates = [stages.check] if spec.check else []

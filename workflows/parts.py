@@ -14,7 +14,7 @@ from cadre.domain.reports import BuildReport, SplitPart
 from cadre.domain.roles import WORKER
 from workflows import gateway
 from workflows.branch import Branch
-from workflows.ends import cancelled
+from workflows.ends import Stop, cancelled
 from workflows.run import Run
 
 
@@ -40,12 +40,17 @@ class Parts:
     async def build(self) -> list[Built]:
         """Do them all; the ones that were done. One that fails leaves the others alone, and what
         there is of it stays on its branch. A share of the budget is kept for the integration; what
-        is left besides goes to the agents that have used their shares up."""
-        run = self._run
-        worked = await run.each(list(self._parts), self._work, spare_shares=1)
-        short = [part for part in worked if part and part.result.out_of_budget]
-        longer = await run.each(short, self._go_on, spare_shares=1)
-        parts = {part.number: part for part in (*worked, *longer) if part}
+        is left besides goes to the agents that have used their shares up. For those that are short
+        even then, a person may raise the budget."""
+        worked = await self._run.each(list(self._parts), self._work, spare_shares=1)
+        parts = {part.number: part for part in worked if part}
+        short = [part for part in parts.values() if part.result.out_of_budget]
+        while short:
+            longer = await self._run.each(short, self._go_on, spare_shares=1)
+            parts |= {part.number: part for part in longer}
+            short = [part for part in longer if part.result.out_of_budget]
+            if short and not await self._run.more_budget([part.result for part in short]):
+                break
         return [part for part in parts.values() if self._is_built(part)]
 
     def _is_built(self, part: Built) -> bool:
@@ -61,6 +66,10 @@ class Parts:
             if cancelled():
                 raise
             run.part(number, PartState.FAILED, gateway.reason(failure))
+            return None
+        except Stop as stop:
+            shares.waive()
+            run.part(number, PartState.FAILED, stop.ending.summary)
             return None
         task = briefs.part_task(self._parts[number], self._whole, run.spec.check)
         result = await run.attempt(

@@ -22,9 +22,6 @@ from workflows.stages import Stages
 class PipelineInput(RunInput):
     """Scout, plan, build and review a task on a repository."""
 
-    allow_test_changes: bool = Field(
-        default=False, description="Accept a check that passes only with changed tests."
-    )
     scouts: int = Field(default=1, ge=1, le=10, description="How many scouts look around at once.")
     max_rounds: int = Field(default=3, ge=1, le=10, description="How many builds are reviewed.")
     scout: str = Field(default="scout", description="Agent definition that scouts.")
@@ -64,7 +61,7 @@ class Pipeline:
 
     async def _stages(self) -> Ending:
         spec, run = self._spec, self._run
-        stages = Stages(run, allow_test_changes=spec.allow_test_changes)
+        stages = Stages(run)
         await run.check("before")
         await stages.gather(SCOUT, briefs.scout_tasks(spec.task, spec.scouts))
         await stages.ask(PLANNER, briefs.plan_task(spec.task), name="planner")

@@ -52,7 +52,7 @@ class Run:
         self.ledger = Ledger()
         self.aside: list[Branch] = []
         self._display = Display(self.ledger)
-        self._decisions = Decisions(spec.policy, self._display.waits)
+        self._decisions = Decisions(spec.policy, self._display.waits, self._display.hear)
         self._opened = False
 
     async def conduct(self, stages: Callable[[], Awaitable[Ending]]) -> RunResult:
@@ -91,24 +91,24 @@ class Run:
         """Run an agent on the main branch to its report; Stop where it ends without one, and
         what it did stays in the workspace."""
         result = await self._team.run(self.main, role, task, context, name=name)
-        while result.out_of_budget and self.spec.ask:
-            await self._more_budget(result)
-            if result.turns:
-                result = await self._team.go_on(self.main, result, Shares())
-            else:  # it did not begin
-                result = await self._team.run(self.main, role, task, context, name=name)
+        while result.out_of_budget and await self.more_budget([result]):
+            result = await self._team.go_on(self.main, result, Shares())
         if result.state is not AgentState.REPORTED:
             raise stop_for(result)
         return result
 
-    async def _more_budget(self, result: AgentResult) -> None:
-        """Let a person raise the budget for an agent that ran out of it; Stop where they do not."""
+    async def more_budget(self, short: Sequence[AgentResult]) -> bool:
+        """Whether a person raised the budget for the agents that ran out of it, all by one word.
+        Nobody is asked where the run does not ask."""
         spec, budget = self.spec, self._team.budget
-        text = out_of_budget_text(result, self.ledger.spent, budget, spec.max_cost_usd)
+        if not spec.ask:
+            return False
+        text = out_of_budget_text(short, self.ledger.spent, budget, spec.max_cost_usd)
         decision = await self.decide(Question(id="budget", kind="budget", text=text))
         if not decision.approved or decision.by == NOBODY:
-            raise stop_for(result)
+            return False
         self._team.budget = raised(budget, spec, decision.reason)
+        return True
 
     async def gather(
         self, role: Role, tasks: Sequence[str], context: Sequence[ContextItem] = ()
@@ -159,9 +159,11 @@ class Run:
 
     async def open_aside(self, name: str) -> Branch:
         """One more workspace at the run's base. What it holds at the end that is not on the main
-        branch is delivered beside it."""
+        branch is delivered beside it. Stop where its setup command fails."""
         unless_cancelled()
-        branch, _ = await Branch.open(self.spec, name, self.main.workspace.base)
+        branch, opened = await Branch.open(self.spec, name, self.main.workspace.base)
+        if opened.problem:
+            raise Stop(RunStatus.FAILED, opened.problem)
         self.aside.append(branch)
         return branch
 
@@ -224,27 +226,25 @@ class Run:
         models = {name: agent.model for name, agent in prepared.agents.items()}
         self.ledger.estimate = estimate_run(spec, models)
         self._team = Team(spec, prepared, self.ledger, self._display.show)
-        if opened.setup is not None and not opened.setup.passed:
-            tail = opened.setup.tail.strip()[-500:]
-            raise Stop(RunStatus.FAILED, f"the setup command failed: {tail}")
+        if opened.problem:
+            raise Stop(RunStatus.FAILED, opened.problem)
 
     async def _finish(self, ending: Ending) -> RunResult:
         """Keep what there is on branches, write the record, clear the workspaces away."""
-        run, delivery, lost = self.spec.run, None, False
+        run, delivery, failures = self.spec.run, None, list[str]()
         if self._opened:
             delivery, failures = await deliver((*self.aside, self.main))
             if delivery is None and not failures:
                 self.ledger.notes.append("nothing was changed, so there is no branch")
             if failures:
                 ending = Ending(status=RunStatus.FAILED, summary="; ".join(failures))
-                lost = True
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._decisions.answered()
         self.ledger.notes += [f"refused: {cell(r.why)}" for r in self._decisions.refusals]
         base = self.main.workspace.base if self._opened else ""
         result = self.ledger.result(run, ending, base, delivery)
         self._display.enter(ending.status)
         await gateway.record_run(RecordRun(run=run, result=result))
-        if not lost:  # also what a cancelled opening began
+        if not failures:  # also what a cancelled opening began
             await files.close_workspace(run)
         workflow.set_current_details(result_details(result))
         return result

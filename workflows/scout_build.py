@@ -22,9 +22,6 @@ from workflows.stages import Stages
 class ScoutBuildInput(RunInput):
     """A scout that only reads looks around; a builder works from its report."""
 
-    allow_test_changes: bool = Field(
-        default=False, description="Accept a check that passes only with changed tests."
-    )
     scouts: int = Field(default=1, ge=1, le=10, description="How many scouts look around at once.")
     max_rounds: int = Field(
         default=1, ge=1, le=10, description="How many builders try, where there is a check."
@@ -57,7 +54,7 @@ class ScoutBuild:
 
     async def _stages(self) -> Ending:
         spec, run = self._spec, self._run
-        stages = Stages(run, allow_test_changes=spec.allow_test_changes)
+        stages = Stages(run)
         await run.check("before")
         await stages.gather(SCOUT, briefs.scout_tasks(spec.task, spec.scouts))
         task = partial(briefs.work_task, spec.task, spec.check)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cadre.domain import briefs
 from cadre.domain.agents import Role
 from cadre.domain.outcomes import AgentResult, Ending, RunStatus
-from cadre.domain.reports import BuildReport, Finding, Review
+from cadre.domain.reports import Finding, Review
 from cadre.domain.roles import REVIEWER
 from cadre.domain.turns import ContextItem
 from cadre.domain.workspaces import CheckResult
@@ -37,9 +37,8 @@ Gate = Callable[[str], Awaitable[Verdict]]
 class Stages:
     """A run's stages on its main branch. Each agent reads the reports of those before it."""
 
-    def __init__(self, run: Run, *, allow_test_changes: bool = False) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
-        self._allow_test_changes = allow_test_changes
         self._check: CheckResult | None = None
         self.known: list[ContextItem] = []
         self.task = run.spec.task
@@ -56,8 +55,7 @@ class Stages:
         result = await self._run.ask(role, task, self.known, name=name)
         self.known.append(briefs.report_of(result))
         if role.writes:
-            report = BuildReport.model_validate(result.report)
-            await self._run.main.commit(report.subject, report.summary)
+            await self._run.main.commit(briefs.subject_of(result), briefs.summary_of(result))
         return result
 
     async def until_passed(
@@ -110,7 +108,8 @@ class Stages:
         self._run.phase(RunStatus.CHECKING)
         name = f"after.{worker}"
         self._check = check = await self._run.check(name, command=command, guard_tests=True)
-        failed = briefs.check_finding(check, allow_test_changes=self._allow_test_changes)
+        allowed = self._run.spec.allow_test_changes
+        failed = briefs.check_finding(check, allow_test_changes=allowed)
         if failed is not None:
             return Verdict("the check does not pass", [failed])
         return Verdict("no check was given" if check is None else "the check passes")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from temporalio.exceptions import ChildWorkflowError
 
 from cadre.domain.agents import Agent, Role
 from cadre.domain.budget import Allowance, Bound, Limits
 from cadre.domain.ledger import Ledger, Promise, Shares
-from cadre.domain.outcomes import AgentResult
+from cadre.domain.outcomes import AgentResult, AgentState
 from cadre.domain.runs import AgentSpec, PreparedRun, RecordAgent, RunInput
 from cadre.domain.turns import ContextItem
 from workflows import gateway
 from workflows.branch import Branch
+from workflows.children import Children
 from workflows.ends import not_started, unless_cancelled, without_result
 
 
@@ -31,8 +33,10 @@ class Team:
         self._changed = changed
         self._numbers: Counter[str] = Counter()
         self._specs: dict[str, AgentSpec] = {}
+        self._waiting: dict[str, Callable[[Shares], Awaitable[AgentResult]]] = {}
         self.budget = Allowance(cost_usd=spec.max_cost_usd, tokens=spec.max_tokens)
         self._names: set[str] = set()
+        self._children = Children()
 
     async def run(
         self,
@@ -49,10 +53,26 @@ class Team:
         It may spend its share of what the budget has free: all of it, unless others share. An
         agent without a name is called by its role and a number.
         """
-        unless_cancelled()
         self._numbers[role.name] += 1
         name = self._unused(name or f"{role.name}.{self._numbers[role.name]}")
-        shares, agent = shares or Shares(), self._prepared.agents[role.name]
+        begin = partial(
+            self._begin, name=name, branch=branch, role=role, task=task, context=context
+        )
+        self._waiting[name] = begin
+        return await begin(shares or Shares())
+
+    async def _begin(
+        self,
+        shares: Shares,
+        *,
+        name: str,
+        branch: Branch,
+        role: Role,
+        task: str,
+        context: Sequence[ContextItem],
+    ) -> AgentResult:
+        unless_cancelled()
+        agent = self._prepared.agents[role.name]
         room = self._spec.max_agents - self._ledger.agents - 1
         helpers = shares.agents(room) if agent.helpers else 0
         promise = Promise(shares.next(self._ledger.free(self.budget)), helpers)
@@ -75,10 +95,13 @@ class Team:
         return await self._run(branch, spec, promise)
 
     async def go_on(self, branch: Branch, before: AgentResult, shares: Shares) -> AgentResult:
-        """An agent that ran out of its share goes on where it stopped, with one more share."""
+        """An agent that ran out of its share goes on where it stopped, with one more share; one for
+        which there was none begins."""
+        if (begin := self._waiting.get(before.agent_id)) is not None:
+            return await begin(shares)
         unless_cancelled()
         free = shares.next(self._ledger.free(self.budget))
-        if free.bound or before.agent_id not in self._specs:  # it had not even begun
+        if free.bound:
             return before
         spec, total = self._specs[before.agent_id], before.total
         limits = spec.limits.model_copy(
@@ -93,17 +116,19 @@ class Team:
 
     async def _run(self, branch: Branch, spec: AgentSpec, promise: Promise) -> AgentResult:
         name, self._specs[spec.agent_id] = spec.agent_id, spec
+        self._waiting.pop(name, None)
         self._ledger.began(name, promise)
         self._changed()
         try:
-            result = await gateway.run_agent(spec)
+            result = await self._children.run(spec)
         except ChildWorkflowError as failure:
-            result = without_result(spec, failure)
+            result = await without_result(spec, failure)
         self._ledger.ended(result, spec.agent)
         if spec.agent.role.writes:
             branch.snapshot, branch.writer = result.snapshot, name
         self._changed()
-        await gateway.record_agent(RecordAgent(run=spec.run, agent_id=name))
+        if result.state is not AgentState.NOT_STARTED:
+            await gateway.record_agent(RecordAgent(run=spec.run, agent_id=name))
         return result
 
     def _unused(self, name: str) -> str:

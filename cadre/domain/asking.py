@@ -1,21 +1,18 @@
-"""While a question waits: who is told when, and what people see of it."""
+"""A question that is asked: what it says, and who is told when while it waits."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cadre.domain.base import Value
-from cadre.domain.decisions import MAX_TEXT_CHARS, Policy, Question, Refusal, digest
+from cadre.domain.decisions import MAX_TEXT_CHARS, Decided, Policy, Question, digest
 from cadre.domain.render import cell
 from cadre.domain.turns import ToolAsks, ToolCall
 
 # A question that never expires is forgotten after so many reminders.
 MAX_REMINDERS = 60
-MAX_SHOWN_REFUSALS = 5
 
 
 class Moment(StrEnum):
@@ -29,7 +26,8 @@ class Moment(StrEnum):
 
 class Notice(Value):
     """Tell people about a question (activity `decision.notify`). `to` are the names of those who
-    are asked, empty where anybody is; `id` is the same for every attempt to tell it."""
+    are asked, empty where anybody is; `id` is the same for every attempt to tell it. `decided` is
+    what counts where it has expired."""
 
     id: str
     moment: Moment
@@ -38,6 +36,13 @@ class Notice(Value):
     to: tuple[str, ...] = ()
     requested_by: str = ""
     at: datetime
+    decided: Decided | None = None
+
+    @property
+    def words(self) -> str:
+        """What is told, in one line."""
+        told = f"{self.moment.value}: {self.question.id}"
+        return f"{told}: {self.decided.words}" if self.decided else told
 
 
 def opened(question: Question, question_id: str, policy: Policy, now: datetime) -> Question:
@@ -91,44 +96,3 @@ def course(policy: Policy) -> list[tuple[timedelta, Moment]]:
         moments.append((timedelta(hours=policy.escalate_hours), Moment.ESCALATED))
     before = sorted((moment for moment in moments if moment[0] < end), key=lambda m: m[0])
     return [*before, (end, Moment.EXPIRED)] if policy.expire_hours else before
-
-
-def waiting_line(questions: Iterable[Question]) -> str:
-    """What waits, for a list: the questions' IDs, and who is asked."""
-    shown = (f"{q.id} ({', '.join(q.approvers)})" if q.approvers else q.id for q in questions)
-    return cell(", ".join(shown), 200)
-
-
-def form(question: Question) -> str:
-    """What the Temporal UI's form for the signal or update `decide` takes, to be filled in."""
-    told = {
-        "id": question.id,
-        "verdict": question.choices[0].value,
-        "by": "YOUR NAME",
-        "reason": "",
-        "subject_sha256": question.subject_sha256,
-    }
-    return json.dumps(told)
-
-
-def waiting_text(
-    workflow: str, questions: Sequence[Question], refusals: Sequence[Refusal] = ()
-) -> str:
-    """What waits for whom and how to answer, as Markdown; empty where nothing does."""
-    texts = [_question_text(workflow, question) for question in questions]
-    lines = [f"- refused: {cell(refusal.why)}" for refusal in refusals[-MAX_SHOWN_REFUSALS:]]
-    return "\n\n".join([*texts, "\n".join(lines)] if lines else texts)
-
-
-def _question_text(workflow: str, question: Question) -> str:
-    run, _, agent = workflow.partition("/")
-    name = f"{agent}/{question.id}" if agent else question.id
-    who = ", ".join(question.approvers) or "anybody"
-    until = f", until {question.expires:%Y-%m-%d %H:%M} UTC" if question.expires else ""
-    verdicts = ", ".join(f"`{choice}`" for choice in question.choices)
-    return (
-        f"#### {name} waits for {who}{until}\n\n{question.text}\n\n"
-        f"Answer with `cadre approve {run} {name}` or `cadre reject {run} {name} --reason …`, or "
-        f"by the update or signal `decide` with this JSON, the verdict one of {verdicts}:\n\n"
-        f"```json\n{form(question)}\n```"
-    )

@@ -207,6 +207,11 @@ def summary_of(result: AgentResult) -> str:
     return str((result.report or {}).get("summary", ""))
 
 
+def subject_of(result: AgentResult) -> str:
+    """The subject of the commit of what an agent did; not every report has one."""
+    return str((result.report or {}).get("subject") or f"Work of {result.agent_id}")
+
+
 def report_of(result: AgentResult) -> ContextItem:
     """An agent's report as context for another."""
     return ContextItem(title=f"Report of {result.agent_id}", key=result.report_key or "")

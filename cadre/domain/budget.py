@@ -12,6 +12,10 @@ from cadre.domain.usage import Model, Usage
 
 # An answer shorter than this is of no use, so a budget that cannot pay for it is spent.
 MIN_OUTPUT_TOKENS = 1024
+# Temporal ends a workflow with all that it has done at 51,200 events or 50 MB of history. One turn
+# adds at most 64 tool calls, which is far less than the rest.
+MAX_HISTORY_EVENTS = 40_000
+MAX_HISTORY_BYTES = 30_000_000
 
 
 class Bound(StrEnum):
@@ -22,6 +26,7 @@ class Bound(StrEnum):
     COST = "cost"
     TIME = "active time"
     AGENTS = "agents"
+    HISTORY = "history"
 
 
 class Limits(Value):
@@ -101,6 +106,12 @@ class Reservation(Value):
     prompt_tokens: int
     max_tokens: int
     cost_usd: Decimal
+
+
+def history_bound(events: int, size: int) -> Bound | None:
+    """The bound that a history of so many events and bytes has met, if it has met one."""
+    full = events >= MAX_HISTORY_EVENTS or size >= MAX_HISTORY_BYTES
+    return Bound.HISTORY if full else None
 
 
 def left(limits: Limits, spent: Spent) -> Allowance:

@@ -69,13 +69,15 @@ class DeliveryState(StrEnum):
 
 class DeliveryLine(Value):
     """One delivery's line in a run's result. `commit` is what was brought there: the approved one,
-    or the engine's merge of it; `output_key` has what a command said."""
+    or the engine's merge of it; `output_key` has what a command said. `absent`: a push was begun
+    and the remote was seen without it, so that pushing once more cannot do it twice."""
 
     target: str
     state: DeliveryState = DeliveryState.NOT_TRIED
     commit: str = ""
     why: str = ""
     output_key: str | None = None
+    absent: bool = False
 
     @property
     def settled(self) -> bool:

@@ -54,11 +54,13 @@ class Hook(Value):
 
 
 class HookAnswer(NamedTuple):
-    """What a hook says: whether it is against the call, why, and what else the agent is told."""
+    """What a hook says: whether it is against the call, why, and what else the agent is told.
+    `asks`: a person shall say, and the reason is why."""
 
     against: bool = False
     reason: str = ""
     context: str = ""
+    asks: bool = False
 
 
 def tools_of_matcher(matcher: str) -> tuple[str, ...] | None:
@@ -87,7 +89,8 @@ def answer_of(event: HookEvent, exit_code: int, said: str, complaint: str) -> Ho
     """What a hook answers that ended by itself: `said` on standard output, `complaint` on standard
     error. None where it failed, which is no answer.
 
-    It can be against a call and tell the agent something. That it is for a call changes nothing.
+    It can be against a call, have a person asked, and tell the agent something. That it is for a
+    call changes nothing.
     """
     if exit_code == 2:
         return HookAnswer(against=True, reason=_cut(complaint))
@@ -99,13 +102,16 @@ def answer_of(event: HookEvent, exit_code: int, said: str, complaint: str) -> Ho
     context = _cut(given.get("additionalContext"))
     if answer.get("continue") is False:
         return HookAnswer(against=True, reason=_cut(answer.get("stopReason")), context=context)
-    if event is HookEvent.BEFORE and given.get("permissionDecision") in ("deny", "ask", "defer"):
-        reason = _cut(given.get("permissionDecisionReason"))
+    said_of_it = given.get("permissionDecision") if event is HookEvent.BEFORE else None
+    reason = _cut(given.get("permissionDecisionReason"))
+    if said_of_it in ("deny", "defer"):
         return HookAnswer(against=True, reason=reason, context=context)
     if event is HookEvent.BEFORE and given.get("updatedInput") is not None:
         return HookAnswer(against=True, reason="it wants another input, which is not supported")
     if answer.get("decision") in ("block", "deny"):
         return HookAnswer(against=True, reason=_cut(answer.get("reason")), context=context)
+    if said_of_it == "ask":
+        return HookAnswer(reason=reason, context=context, asks=True)
     return HookAnswer(context=context)
 
 

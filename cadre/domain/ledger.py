@@ -14,6 +14,8 @@ from cadre.domain.outcomes import AgentLine, AgentResult, Ending, PartLine, RunR
 from cadre.domain.workspaces import CheckResult, Delivery
 
 SHARE_STEP = Decimal("0.000001")
+# An asker's result has a line for each of its sub-agents, and travels in the history.
+MAX_WHY_CHARS = 300
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Ledger:
                 definition_sha256=agent.sha256,
                 turns=result.turns,
                 spent=result.spent,
-                why=result.why,
+                why=result.why[:MAX_WHY_CHARS],
             )
         )
         self.lines += result.helpers

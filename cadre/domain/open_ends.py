@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 from cadre.domain.budget import Allowance, Spent
@@ -10,19 +11,39 @@ from cadre.domain.outcomes import AgentResult
 from cadre.domain.render import cell, spent_line, usd
 from cadre.domain.runs import RunInput
 
+# A question says how so many agents stand.
+MAX_LINES = 20
 _AMOUNT = re.compile(r"\s*\$?(\d{1,7}(?:\.\d{1,6})?)\b")
 
 
-def out_of_budget_text(result: AgentResult, spent: Spent, budget: Allowance, step: Decimal) -> str:
-    """The question whether a run may use more, as Markdown; `step` US dollars unless they say."""
-    said = f" It said last: {cell(result.said, 600)}" if result.said else ""
+def out_of_budget_text(
+    short: Sequence[AgentResult], spent: Spent, budget: Allowance, step: Decimal
+) -> str:
+    """The question whether a run may use more, as Markdown, for agents that ran out of it at once;
+    `step` US dollars unless they say."""
+    used = f"Used so far: {spent_line(spent)}."
+    first, one = short[0], len(short) == 1
+    if one:
+        who, end = "it go", "ends the run"
+        at_work = f"{first.agent_id} was at work ({cell(first.why)}). {used}"
+        at_work += f" It said last: {cell(first.said, 600)}" if first.said else ""
+    else:
+        who, end = "them go", "leaves their parts out and goes on"
+        lines = "\n".join(f"- {_stands(result)}" for result in short[:MAX_LINES])
+        lines += f"\n- and {len(short) - MAX_LINES} more" if len(short) > MAX_LINES else ""
+        at_work = f"{len(short)} agents were at work. {used}\n\n{lines}"
     return (
         f"The run's budget of {usd(budget.cost_usd)} and {budget.tokens} tokens ran out while "
-        f"{result.agent_id} was at work ({cell(result.why)}). Used so far: {spent_line(spent)}."
-        f"{said}\n\n`approve` lets it go on where it stopped, with {usd(step)} more, or with as "
-        "many US dollars as the reason begins with; the bound of tokens rises in proportion. "
-        "`reject` ends the run with what there is."
+        f"{at_work}\n\n`approve` lets {who} on where {'it' if one else 'they'} stopped, with "
+        f"{usd(step)} more{'' if one else ' in all'}, or with as many US dollars as the reason "
+        "begins with; the bound of tokens rises in proportion. "
+        f"`reject` {end} with what there is."
     )
+
+
+def _stands(result: AgentResult) -> str:
+    said = f" It said last: {cell(result.said, 60)}" if result.said else ""
+    return f"{result.agent_id}: {cell(result.why, 60)}.{said}"
 
 
 def raised(budget: Allowance, spec: RunInput, reason: str) -> Allowance:

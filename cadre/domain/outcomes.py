@@ -25,6 +25,7 @@ class AgentState(StrEnum):
     GAVE_UP = "gave up"
     CANCELLED = "cancelled"
     FAILED = "failed"
+    NOT_STARTED = "not started"
 
 
 class AgentLine(Value):

@@ -72,10 +72,12 @@ def run_details(
     lines: Iterable[AgentLine],
     working: Iterable[str],
     spent: Spent,
+    *,
     parts: Iterable[PartLine] = (),
+    waiting: str = "",
 ) -> str:
-    """A run's current details, as Markdown."""
-    texts = [f"### {status.value}", parts_table(parts), agents_table(lines, working)]
+    """A run's current details, as Markdown; what waits for people stands first."""
+    texts = [f"### {status.value}", waiting, parts_table(parts), agents_table(lines, working)]
     return "\n\n".join(text for text in (*texts, spent_line(spent)) if text)
 
 

@@ -125,6 +125,9 @@ class RunInput(Policy):
     trust_repo: bool = Field(
         default=False, description="Let the repository's own definitions fill locked roles."
     )
+    allow_test_changes: bool = Field(
+        default=False, description="Accept a check that passes only with changed tests."
+    )
 
     @field_validator("task")
     @classmethod

@@ -63,6 +63,13 @@ class OpenedWorkspace(Value):
     notes: tuple[str, ...] = ()
     setup: CommandOutcome | None = None
 
+    @property
+    def problem(self) -> str:
+        """What keeps agents from working there, with the end of its output; empty if nothing."""
+        if self.setup is None or self.setup.passed:
+            return ""
+        return f"the setup command failed: {self.setup.tail.strip()[-400:]}"
+
 
 class RunCheck(Value):
     """Run `command` on a throw-away copy of `snapshot`, as the engine, in the sandbox.

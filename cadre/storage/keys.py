@@ -59,6 +59,16 @@ def report(run: str, agent_id: str) -> str:
     return f"{agent_prefix(run, agent_id)}/report.json"
 
 
+def ended(run: str, agent_id: str) -> str:
+    """How a sub-agent ended that can go on."""
+    return f"{agent_prefix(run, agent_id)}/ended.json"
+
+
+def closed(run: str, agent_id: str) -> str:
+    """The mark that no model call of an agent, or of one below it, begins any more."""
+    return f"{agent_prefix(run, agent_id)}/closed.json"
+
+
 def output(run: str, name: str) -> str:
     """Output of a command that the engine ran."""
     return f"runs/{run}/output/{name}.txt"
@@ -74,6 +84,7 @@ def delivery(run: str, name: str) -> str:
     return f"runs/{run}/deliveries/{name}.json"
 
 
-def record(run: str, name: str) -> str:
-    """What outlives Temporal's retention: `run` for the run itself, else an agent's ID."""
+def record(run: str, agent_id: str = "") -> str:
+    """What outlives Temporal's retention: of the run itself, or of an agent, whatever its name."""
+    name = f"agents/{agent_id}" if agent_id else "run"
     return f"runs/{run}/record/{name}.json"

@@ -1,7 +1,8 @@
 """Runs the repository's hooks around a tool call: in the sandbox, on the workspace, like the call.
 
 What a hook changes is part of the call, so it is undone and repeated with it. A hook may be
-against a call and may tell the agent something; nothing that it says or does allows anything.
+against a call, have a person asked about it, and tell the agent something; nothing that it says or
+does allows anything.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 from cadre.domain.hooks import Hook, HookAnswer, HookEvent, answer_of
 from cadre.domain.permissions import Permissions
+from cadre.domain.render import cell
 from cadre.domain.rules import Request
 from cadre.tools.sandbox import Completed
 from cadre.tools.targets import WORKSPACE
@@ -25,6 +27,8 @@ TOTAL_SECONDS = 240
 OUTPUT_LIMIT = 64 * 1024
 MAX_RESPONSE_CHARS = 30_000
 NAME_CHARS = 60
+# What a person is shown of why a hook asks them.
+REASON_CHARS = 500
 # Standard error comes after a NUL, since the sandbox has one stream for both.
 SEPARATELY = 'f=$(mktemp) && { "$@" 2>"$f"; s=$?; printf "\\0"; head -c 8000 "$f"; exit "$s"; }'
 
@@ -41,11 +45,12 @@ class Around(NamedTuple):
 
 @dataclass(frozen=True)
 class Said:
-    """What hooks said: why one was against the call (empty if none was), and what the agent is
-    told, each with the hook's name."""
+    """What hooks said: why one was against the call (empty if none was), why one wants a person
+    asked (empty if none does), and what the agent is told, each with the hook's name."""
 
     against: str = ""
     texts: tuple[str, ...] = ()
+    asks: str = ""
 
     def added_to(self, output: ToolOutput) -> ToolOutput:
         """A tool's output with what the hooks add to it."""
@@ -53,7 +58,8 @@ class Said:
 
 
 async def before(around: Around, context: ToolContext) -> Said:
-    """Run the hooks before a call; the first that is against it ends the row."""
+    """Run the hooks before a call; the first that is against it ends the row. One that asks does
+    not: another one may be against it."""
     return await _run(HookEvent.BEFORE, around, context, {})
 
 
@@ -72,6 +78,7 @@ async def _run(
         return Said()
     given = _given(event, around, context.root) | dict(more)
     texts: list[str] = []
+    asks = ""
     deadline = time.monotonic() + TOTAL_SECONDS
     for hook in hooks:
         seconds = min(hook.timeout, deadline - time.monotonic())
@@ -85,7 +92,9 @@ async def _run(
             if event is HookEvent.BEFORE:
                 return Said(reason, tuple(texts))
             texts.append(reason)
-    return Said(texts=tuple(texts))
+        elif answer.asks and not asks:
+            asks = _asking(hook, answer.reason) if heard else _asking(None)
+    return Said(texts=tuple(texts), asks=asks)
 
 
 async def _start(
@@ -121,8 +130,20 @@ def _answer(hook: Hook, done: Completed | None) -> HookAnswer:
 
 
 def _told(hook: Hook, text: str) -> str:
-    name = hook.command if len(hook.command) <= NAME_CHARS else f"{hook.command[:NAME_CHARS]}…"
-    return f"[The repository's {hook.event.value} hook `{name}` says: {text}]"
+    return f"[The repository's {hook.event.value} hook `{_name(hook)}` says: {text}]"
+
+
+def _name(hook: Hook) -> str:
+    return hook.command if len(hook.command) <= NAME_CHARS else f"{hook.command[:NAME_CHARS]}…"
+
+
+def _asking(hook: Hook | None, reason: str = "") -> str:
+    """Why a person is asked; without the hook, whose words the agent must not hear, should nobody
+    be there to be asked."""
+    if hook is None:
+        return "a hook of the repository asks a person"
+    why = f" ({cell(reason, REASON_CHARS)})" if reason else ""
+    return f"the repository's hook `{cell(_name(hook))}` asks a person{why}"
 
 
 def _unheard(hook: Hook) -> str:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from cadre.domain.agent_file import NAME_PATTERN
 from cadre.domain.agents import TASK, Agent
-from cadre.domain.delegation import MAX_TASK_CHARS
+from cadre.domain.delegation import MAX_ID_CHARS, MAX_TASK_CHARS
 from cadre.tools.tool import Text, Tool, ToolContext, ToolInput, ToolOutput
 
 
@@ -31,6 +31,12 @@ class TaskInput(ToolInput):
     description: Words = Field(description="What it is about, in three to eight words.")
     prompt: Words = Field(description="The whole task.", max_length=MAX_TASK_CHARS)
     subagent_type: str = Field(pattern=f"^{NAME_PATTERN}$", description="Which agent does it.")
+    resume: str | None = Field(
+        default=None,
+        max_length=MAX_ID_CHARS,
+        description="The ID of such an agent that you asked before: it goes on from its own "
+        "conversation, with your prompt.",
+    )
 
 
 async def _run(_: TaskInput, __: ToolContext) -> ToolOutput:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cadre.domain.decisions import Choice, Decided, digest
+from cadre.domain.hooks import Hook
 from cadre.domain.permissions import PermissionMode
 from cadre.domain.turns import ToolAsks, ToolCall
 from cadre.storage import keys
-from tests.activities.test_permitted_tools import Player, bound
+from tests.activities.test_permitted_tools import Player, before, bound, hooked
 
 ASK = PermissionMode.DEFAULT
 
@@ -97,3 +99,58 @@ async def test_a_long_call_is_shown_in_part_and_kept_whole(player: Player) -> No
     assert len(asks.shown) < 6000
     assert "`cadre approvals` shows all" in asks.shown
     assert (await player.stored(asks.key))["input"]["content"] == content
+
+
+def asking_hook() -> Hook:
+    """Says that a person shall be asked, and leaves a mark."""
+    said = {"permissionDecision": "ask", "permissionDecisionReason": "is it time?"}
+    return before(f"touch src/mark; echo '{json.dumps({'hookSpecificOutput': said})}'")
+
+
+async def test_a_hook_has_a_person_asked(player: Player) -> None:
+    """What the hooks did at the first time is undone; at the second they are part of the call."""
+    rules = hooked(asking_hook(), before("echo once >> src/count"))
+    wanted = await player.call(rules, "Write", file_path="new.txt", content="hello\n")
+    call, asks = await asking(player, wanted)
+    assert asks.why.endswith("asks a person (is it time?)")
+    assert '"new.txt"' in asks.shown
+    result = await player.run(decided(call, asks.sha256))
+    assert not result.is_error
+    files = await player.files()
+    assert "new.txt:hello" in files
+    assert files.count("once") == 1
+
+
+async def test_a_hook_asks_about_a_call_that_only_reads(player: Player) -> None:
+    rules = hooked(before(asking_hook().command.partition("; ")[2]))
+    call, asks = await asking(player, await player.call(rules, "Read", file_path="src/a.py"))
+    assert not (await player.run(decided(call, asks.sha256))).is_error
+
+
+async def test_what_a_person_rejects_is_not_run_though_the_hook_asks_no_more(
+    player: Player,
+) -> None:
+    """The word of the person is about the call, whatever a hook says by then."""
+    wanted = await player.call(hooked(asking_hook()), "Bash", command="touch src/made")
+    call, asks = await asking(player, wanted)
+    quiet = call.model_copy(update={"permissions": hooked(before("true"))})
+    files = await player.files()
+    assert (await player.run(decided(quiet, asks.sha256, Choice.REJECT))).denied
+    assert await player.files() == files
+
+
+async def test_an_approval_is_no_word_against_another_hooks(player: Player) -> None:
+    wanted = await player.call(hooked(asking_hook()), "Bash", command="touch src/made")
+    call, asks = await asking(player, wanted)
+    against = call.model_copy(update={"permissions": hooked(asking_hook(), before("exit 2"))})
+    files = await player.files()
+    assert (await player.run(decided(against, asks.sha256))).denied
+    assert await player.files() == files
+
+
+async def test_where_nobody_may_be_asked_a_hook_that_asks_denies(player: Player) -> None:
+    files = await player.files()
+    result, said = await player(hooked(asking_hook()), "Bash", command="touch src/made")
+    assert result.denied
+    assert said.endswith("(is it time?); nobody can be asked here. Nothing was run.")
+    assert await player.files() == files

@@ -21,7 +21,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOT = {"database-setup", "namespace-setup"}
 ROOT_USERS = {"", "0", "root", "0:0", "root:root"}
 PINNED = re.compile(r"^[a-z0-9./-]+:\d+\.\d+\.?\d*[a-z0-9.-]*$")
-KEY = re.compile("ANTHROPIC|_KEY$|_TOKEN$")
+KEY = re.compile("ANTHROPIC|_KEY$|_TOKEN$|_SECRET$")
 
 
 def dockerfile() -> list[tuple[str, str]]:

@@ -13,13 +13,20 @@ from cadre.domain.asking import (
     Moment,
     course,
     escalated,
-    form,
     opened,
     tool_question,
-    waiting_text,
 )
 from cadre.domain.decisions import MAX_TEXT_CHARS, Decision, Policy, Question
 from cadre.domain.turns import ToolAsks, ToolCall, ToolUse
+from cadre.domain.waiting import (
+    MAX_TOLD,
+    AgentAsks,
+    form,
+    own_part,
+    read_asks,
+    waiting_line,
+    waiting_text,
+)
 from cadre.domain.workspaces import Workspace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,3 +94,33 @@ def test_arguments_cannot_leave_their_block(shown: str) -> None:
     assert head == "b wants to run this, and the run asks:"
     assert set(fence) == {"`"}
     assert fence not in shown
+
+
+def agent_asks(agent_id: str, count: int = 1) -> AgentAsks:
+    policy = Policy(approvers=("ann",))
+    asked = [
+        opened(Question(id=f"write-{n}", title="Write: `a|b`", text="?"), f"write-{n}", policy, NOW)
+        for n in range(1, count + 1)
+    ]
+    return AgentAsks(agent_id=agent_id, run_id="i-d").now(asked)
+
+
+def test_a_run_shows_what_its_agents_ask() -> None:
+    below = [agent_asks("worker.1"), agent_asks("worker.1/scout.2")]
+    text = waiting_text("r1", [], agents=below)
+    assert "worker.1/write-1 waits for ann\n\n`Write: 'a" in text
+    assert "`cadre approve r1 worker.1/scout.2/write-1`" in text
+    assert "(namespaces/default/workflows/r1%2Fworker.1%2Fscout.2/i-d/user-metadata)" in text
+    line = waiting_line([], below)
+    assert line == "agents: worker.1/write-1 (ann), worker.1/scout.2/write-1 (ann)"
+    assert own_part(line) == ""
+    own = opened(Question(id="parts", text="Go?"), "parts", Policy(), NOW)
+    assert own_part(waiting_line([own], below)) == waiting_line([own]) == "parts"
+
+
+def test_what_an_agent_tells_is_bounded_and_checked() -> None:
+    told = agent_asks("worker.1", count=30)
+    assert len(told.questions) == MAX_TOLD
+    assert read_asks([told.model_dump_json().encode()]) == told
+    for wrong in ([], [b"{}", b"{}"], [b"{"], [b"{}"], [b'{"agent_id": "", "questions": []}']):
+        assert isinstance(read_asks(wrong), str)

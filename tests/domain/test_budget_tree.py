@@ -8,7 +8,6 @@ go on unseen, and go on with more when others have left something.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from hypothesis import HealthCheck, event, given, settings
@@ -20,10 +19,11 @@ from cadre.domain.budget import Allowance, Bound, Limits, Spent, left, reserve
 from cadre.domain.ledger import Ledger, Promise, Shares
 from cadre.domain.outcomes import AgentLine, AgentResult, AgentState
 from cadre.domain.progress import Progress
+from cadre.domain.settling import at_most
 from cadre.domain.turns import BadReport, ModelAnswer
-from cadre.domain.usage import Usage
 from cadre.llm.attempts import Attempts, State
 from cadre.llm.segment import Segment
+from tests.domain.world import Steps, World
 from tests.workflows.scripted import MODEL
 
 AGENT = Agent(
@@ -31,44 +31,13 @@ AGENT = Agent(
     source="built-in", tools=(), model=MODEL,
 )  # fmt: skip
 DEPTH = 2
-Steps = Generator[None, None, AgentResult]
 
 
-@dataclass
-class World:
-    """The service's own bill, and whatever chance decides."""
-
-    data: st.DataObject
-    usd: Decimal = Decimal(0)
-    tokens: int = 0
-    unseen: list[Steps] = field(default_factory=list)
-
-    def number(self, least: int, most: int) -> int:
-        return self.data.draw(st.integers(least, most))
-
-    def chance(self, one_in: int) -> bool:
-        return self.number(1, one_in) == 1
-
-    def bill(self, usage: Usage) -> None:
-        self.usd += MODEL.price.cost(usage)
-        self.tokens += usage.total_tokens
-
-    def usage(self, prompt: int, answer: int) -> Usage:
-        """Tokens that the service might count where at most so many were reserved."""
-        if self.chance(2):  # what a tight budget must fear
-            return Usage(cache_write_1h_tokens=prompt, output_tokens=answer)
-        cached = self.number(0, prompt)
-        written = self.number(0, prompt - cached)
-        return Usage(
-            input_tokens=self.number(0, prompt - cached - written),
-            cache_read_tokens=cached,
-            cache_write_1h_tokens=written,
-            output_tokens=self.number(0, answer),
-        )
-
-
-def call(world: World, progress: Progress) -> bool:
+def call(world: World, name: str, progress: Progress) -> bool:
     """A model call with all its attempts; whether the agent goes on."""
+    if world.is_closed(name):
+        event("a closed agent calls")
+        return False
     attempts, segment = Attempts(), None
     allowance = progress.allowance
     for _ in range(world.number(1, 3)):
@@ -105,10 +74,10 @@ def call(world: World, progress: Progress) -> bool:
 
 def agent(world: World, name: str, limits: Limits, before: AgentResult | None) -> Steps:
     """An agent's turns, each a step, and between them those of its sub-agents."""
-    progress = Progress.after(before, limits, "s")
+    progress = world.progress[name] = Progress.after(before, limits, "s")
     books = progress.helpers
     for _ in range(world.number(1, 4)):
-        if progress.bound_met(0) is not None or not call(world, progress):
+        if progress.bound_met(0) is not None or not call(world, name, progress):
             break
         yield
         count = world.number(0, 2) if limits.max_depth else 0
@@ -155,15 +124,15 @@ def begin(
 def in_books(
     world: World, books: Ledger, name: str, limits: Limits, before: AgentResult | None
 ) -> Steps:
-    """An agent until its end is in the books of who began it. Of one that is terminated they know
-    nothing more, while it may go on for a while."""
+    """An agent until its end is in the books of who began it. One that is terminated may go on
+    for a while: it is closed and settled, or charged with all that it might use."""
     steps = agent(world, name, limits, before)
     while True:
         if world.chance(12):
             event("terminated")
             world.unseen.append(steps)
-            most, tokens = limits.max_cost_usd, limits.max_tokens
-            result = ended(name, Spent(cost_usd=most, lost_usd=most, lost_tokens=tokens))
+            used = world.settle(name) if world.chance(2) else at_most(limits, before)
+            result = ended(name, used.spent, used.turns, used.helpers)
             break
         try:
             next(steps)
@@ -221,7 +190,8 @@ def test_a_budget_is_never_exceeded(budget: Allowance, data: st.DataObject) -> N
 
     names = [f"a.{number}" for number in range(world.number(1, 4))]
     results = at_once([(name, None) for name in names])
-    at_once([(result.agent_id, result) for result in results])
+    for _ in range(world.number(0, 2)):
+        results = at_once([(r.agent_id, r) for r in results if not world.is_closed(r.agent_id)])
     for steps in world.unseen:
         for _ in steps:
             within(world, budget)

@@ -45,7 +45,21 @@ ANSWERS: list[tuple[HookEvent, int, str, str, HookAnswer | None]] = [
         "",
         HookAnswer(against=True, reason="why"),
     ),
-    (BEFORE, 0, specific(permissionDecision="ask"), "", HookAnswer(against=True)),
+    (
+        BEFORE,
+        0,
+        specific(permissionDecision="ask", permissionDecisionReason="why"),
+        "",
+        HookAnswer(asks=True, reason="why"),
+    ),
+    (
+        BEFORE,
+        0,
+        '{"decision": "block", "hookSpecificOutput": {"permissionDecision": "ask"}}',
+        "",
+        HookAnswer(against=True),
+    ),
+    (AFTER, 0, specific(permissionDecision="ask"), "", NOTHING),
     (BEFORE, 0, specific(permissionDecision="defer"), "", HookAnswer(against=True)),
     (BEFORE, 0, '{"decision": "block", "reason": "r"}', "", HookAnswer(True, "r")),
     (BEFORE, 0, '{"decision": "approve"}', "", NOTHING),
@@ -66,10 +80,12 @@ def test_answers(
     assert answer_of(event, status, said, complaint) == expected
 
 
-def test_another_input_is_not_supported_so_the_call_is_not_run() -> None:
-    answer = answer_of(BEFORE, 0, specific(updatedInput={"command": "x"}), "")
+@pytest.mark.parametrize("decision", [None, "allow", "ask"])
+def test_another_input_is_not_supported_so_the_call_is_not_run(decision: str | None) -> None:
+    said = specific(updatedInput={"command": "x"}, permissionDecision=decision)
+    answer = answer_of(BEFORE, 0, said, "")
     assert answer is not None
-    assert answer.against
+    assert (answer.against, answer.asks) == (True, False)
 
 
 def test_words_are_bounded() -> None:

@@ -44,7 +44,7 @@ def let_go(home: Home, runs: list[str]) -> bool:
 
 def retried(home: Home, run: str) -> list[str]:
     """The builder's activities that took more than one attempt."""
-    file = home.state / "store/runs" / run / "record/builder.1.json"
+    file = home.state / "store/runs" / run / "record/agents/builder.1.json"
     return [event["activity"] for event in json.loads(file.read_text()) if is_retry(event)]
 
 

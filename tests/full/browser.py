@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote
 
 from playwright.sync_api import Error, Frame, Locator, Page, ViewportSize, sync_playwright
@@ -17,7 +18,9 @@ SECONDS = 120
 SIZE: ViewportSize = {"width": 1280, "height": 2400}
 # What the UI keeps for each user in the browser; no service can set it beforehand.
 COLUMNS_KEY = "namespace-workflow-table-columns"
-COLUMNS = ("Status", "Workflow ID", "CadreStatus", "CadreCostUsd", "CadreRepo", "Start")
+COLUMNS = (
+    "Status", "Workflow ID", "CadreStatus", "CadreWaiting", "CadreCostUsd", "CadreRepo", "Start"
+)  # fmt: skip
 
 
 async def run_ids(address: str, *workflow_ids: str) -> dict[str, str]:
@@ -73,6 +76,16 @@ class Ui:
         """Send a form, and wait until it has gone."""
         form.get_by_role("button", name="Submit").click(timeout=SECONDS * 1000)
         form.wait_for(state="hidden", timeout=SECONDS * 1000)
+
+    def given(self, text: str) -> dict[str, Any]:
+        """The JSON that the details with `text` name as the answer to their last question."""
+        blocks = self.frame(text).locator("pre").filter(has_text='"verdict"')
+        found: dict[str, Any] = json.loads(blocks.last.inner_text())
+        return found
+
+    def at(self, page: Page) -> Ui:
+        """The same user at another page, which a link has opened."""
+        return Ui(page, self._url.partition("/namespaces/")[0])
 
     def frame(self, text: str) -> Frame:
         """Wait for the frame that shows `text`; details, being Markdown, stand in frames."""

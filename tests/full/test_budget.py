@@ -1,5 +1,5 @@
-"""Twenty agents on a tight budget, with faults and a killed worker: by the service's own bill,
-which the engine never sees, the run stays within it."""
+"""Fifty agents at once on a tight budget, with faults and a worker that is killed three times: by
+the service's own bill, which the engine never sees, the run stays within it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,40 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cadre.domain.usage import Usage
 from cadre.llm.answer import read_usage
 from cadre.llm.prices import PRICES
 from tests.chaos.ledger import settle_bill
 from tests.chaos.scenarios.spenders import TURNS, WORKERS
-from tests.chaos.stage import Stage
+from tests.chaos.stage import SCENES, Stage
 from tests.e2e.harness import until
 
-SCENARIO = Path(__file__).parent / "scenarios" / "spenders.py"
 TASKS = [w for n in range(1, WORKERS + 1) for w in ("--task", f"Spend on number {n}.")]
 
 
-def test_the_bill_stays_within_the_budget(tmp_path: Path) -> None:
-    spend(Stage(tmp_path), "--max-cost", Decimal("1.50"), kills=1)
+# After so many requests the worker is killed: while all begin, in full swing, and once more.
+KILLS = (WORKERS // 2, WORKERS * 3 // 2, WORKERS * 5 // 2)
 
 
-def spend(stage: Stage, option: str, budget: Decimal, *, kills: int) -> None:
-    """Run the spenders within this budget, and settle what they cost with the service's bill."""
-    with stage.home.up("--scenario", SCENARIO, "--latency", "0.1"):
+@pytest.mark.parametrize(
+    ("option", "budget", "bound"),
+    [("--max-cost", Decimal("3.75"), "cost"), ("--max-tokens", Decimal(2_200_000), "tokens")],
+)
+def test_the_bill_stays_within_the_budget(
+    tmp_path: Path, option: str, budget: Decimal, bound: str
+) -> None:
+    """Settle what the spenders cost within this budget with the service's bill."""
+    stage = Stage(tmp_path)
+    with stage.home.up("--scenario", SCENES / "spenders.py", "--latency", "0.1"):
         run = ["run", "fan-out", *TASKS, "--repo", stage.repo, "--id", "tight", "--detach"]
-        begun = stage.home.run(*map(str, run), option, str(budget))
+        # The later of two such options counts; the other bound is out of reach.
+        bounds = ["--max-cost", "1000", option, str(budget)]
+        begun = stage.home.run(*map(str, run), "--at-once", str(WORKERS), *bounds)
         assert begun.returncode == 0, begun.stderr
-        for kill in range(1, kills + 1):
-            until(lambda n=2 * kill * WORKERS: len(stage.journal()) >= n, "work in full swing")  # type: ignore[misc]
+        for requests in KILLS:
+            until(lambda n=requests: len(stage.journal()) >= n, f"{requests} requests")  # type: ignore[misc]
             stage.kill("worker")
         stage.home.run("watch", "tight")
         journal = stage.journal()
@@ -46,10 +56,10 @@ def spend(stage: Stage, option: str, budget: Decimal, *, kills: int) -> None:
     assert books[option == "--max-tokens"] <= budget
     assert books[0] == Decimal(result["spent"]["cost_usd"])
     ends = [line["why"] for line in result["agents"]]
-    assert any("bound" in why for why in ends), f"the budget is no bound for anybody: {ends}"
+    assert f"its bound of {bound}" in ends, "the budget binds somebody"
     assert any(line["state"] == "reported" for line in result["agents"])
     assert max(call["turn"] for call in journal) > TURNS
-    assert cost["lost_attempts"] >= 6
+    assert cost["lost_attempts"] >= 6, "the faults alone"
 
 
 def billed(journal: Iterable[dict[str, Any]]) -> tuple[Decimal, int]:

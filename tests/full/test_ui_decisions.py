@@ -40,9 +40,7 @@ class Waiting:
 
     def given(self) -> dict[str, Any]:
         """The JSON that the details name as the answer."""
-        frame = self.ui.frame("waits for anybody")
-        found: dict[str, Any] = json.loads(frame.locator("pre, code").last.inner_text())
-        return found
+        return self.ui.given("waits for anybody")
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +76,9 @@ def test_a_malformed_signal_is_refused_and_the_run_goes_on(waiting: Waiting) -> 
     waiting.ui.submit(form)
     waiting.ui.page.reload()
     waiting.ui.frame("refused:")
+    [refused] = [e for e in waiting.events("malformed") if e["kind"] == "decision_refused"]
+    assert refused["category"] == "error"
+    assert refused["why"].startswith("id: ")
     assert "malformed" in waiting.home.run("approvals").stdout
     done = waiting.home.run("approve", "malformed", "--by", "ann")
     assert done.returncode == 0, done.stdout + done.stderr

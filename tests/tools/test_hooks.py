@@ -134,6 +134,27 @@ async def test_its_words_may_be_kept_from_an_agent(run: Run) -> None:
     assert said.texts == ("[A PostToolUse hook of the repository is against this call.]",)
 
 
+ASKS = json.dumps(
+    {"hookSpecificOutput": {"permissionDecision": "ask", "permissionDecisionReason": "sure?"}}
+)
+
+
+async def test_one_that_asks_does_not_end_the_row(run: Run, workspace: Path) -> None:
+    said = await run(BEFORE, f"echo '{ASKS}'", "touch next")
+    assert said.asks.startswith("the repository's hook `echo ")
+    assert said.asks.endswith("asks a person (sure?)")
+    assert (said.against, (workspace / "next").exists()) == ("", True)
+    said = await run(BEFORE, f"echo '{ASKS}'", "echo no >&2; exit 2")
+    assert "says: no" in said.against
+    said = await run(AFTER, f"echo '{ASKS}'")
+    assert said == Said(), "the call was made"
+
+
+async def test_what_one_asks_may_be_kept_from_an_agent(run: Run) -> None:
+    said = await run(BEFORE, f"echo '{ASKS}'", speak=False)
+    assert said.asks == "a hook of the repository asks a person"
+
+
 async def test_it_reaches_nothing_outside(run: Run, tmp_path: Path, workspace: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0)

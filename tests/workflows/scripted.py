@@ -16,6 +16,7 @@ from typing import Any
 
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Interceptor, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -37,6 +38,7 @@ from cadre.domain.integration import (
     OrderBranches,
 )
 from cadre.domain.runs import PreparedRun, PrepareRun, RecordAgent, RecordRun
+from cadre.domain.settling import SettleAgent, Settled
 from cadre.domain.turns import (
     ModelAnswer,
     ModelCall,
@@ -119,6 +121,8 @@ class Script:
     records: list[str] = field(default_factory=list)
     settled: list[SettleTurn] = field(default_factory=list)
     lost: Spent = field(default_factory=Spent)
+    settled_agents: list[SettleAgent] = field(default_factory=list)
+    used: Settled | None = None
     closed: int = 0
     notices: list[Notice] = field(default_factory=list)
     problem: Callable[[CheckDecision], str] = field(default=lambda request: "")
@@ -140,6 +144,13 @@ class Script:
     async def settle(self, turn: SettleTurn) -> Spent:
         self.settled.append(turn)
         return self.lost
+
+    @activity.defn(name="agent.settle")
+    async def settle_agent(self, request: SettleAgent) -> Settled:
+        self.settled_agents.append(request)
+        if self.used is None:
+            raise ApplicationError("the store is gone", non_retryable=True)
+        return self.used
 
     @activity.defn(name="tool.run")
     async def tool_run(self, call: ToolCall) -> ToolResult:
@@ -264,6 +275,7 @@ class Script:
         return [
             self.model_call,
             self.settle,
+            self.settle_agent,
             self.tool_run,
             self.read_task,
             self.answer_task,

@@ -269,17 +269,15 @@ def short_of_money(turn: int) -> Callable[[ModelCall], Any]:
     return answer
 
 
-@pytest.mark.parametrize(
-    ("turn", "builders"), [(1, ["builder.1", "builder.2"]), (2, ["builder.1"])]
-)
-async def test_a_person_may_raise_a_budget(client: Client, turn: int, builders: list[str]) -> None:
-    """One that had done something goes on; one that could not begin is begun again."""
+@pytest.mark.parametrize("turn", [1, 2])
+async def test_a_person_may_raise_a_budget(client: Client, turn: int) -> None:
+    """The agent goes on where it stopped, also where its first call did not fit."""
     script = Delivering(agents(builder=short_of_money(turn)))
     spec = wanted(f"more-{turn}", max_cost_usd=Decimal(1), ask=True)
     said: list[Said] = [("approve", "4 dollars"), APPROVE]
     result = await answered(client, script, spec, *said)
     assert "ran out while builder.1 was at work" in script.questions[0].text
-    assert (result.status, asked(script)) == (RunStatus.APPROVED, [*builders, "reviewer.1"])
+    assert (result.status, asked(script)) == (RunStatus.APPROVED, ["builder.1", "reviewer.1"])
 
 
 async def test_or_not(client: Client) -> None:

@@ -18,6 +18,8 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from cadre.domain.decisions import Choice, Decided, Decision, Question
 from cadre.domain.outcomes import RunResult, RunStatus
+from cadre.runtime.events import events_of
+from cadre.runtime.events import types as e
 from tests.workflows.course import agents, asked, run
 from tests.workflows.scripted import Script
 from tests.workflows.test_fan_out import asked_questions, wanted
@@ -116,7 +118,8 @@ async def test_whatever_a_signal_carries_is_refused_on_the_record(client: Client
         for name, given, _ in BAD_SIGNALS:
             await handle.signal(name, args=given)
         shown = await details(handle, "refused")
-        assert '"id": "parts", "verdict": "approve", "by": "YOUR NAME"' in shown
+        for line in ('"id": "parts"', '"verdict": "approve"', '"by": "YOUR NAME"'):
+            assert f"\n  {line},\n" in shown
         assert [q.id for q in await asked_questions(client, handle.id)] == ["parts"]
         await handle.signal("decide", YES | {"reason": "looks right"})
         result = await handle.result()
@@ -128,6 +131,16 @@ async def test_whatever_a_signal_carries_is_refused_on_the_record(client: Client
     [decided] = result.decisions
     assert (decided.by, decided.verdict, decided.reason) == ("me", "approve", "looks right")
     assert (decided.kind, decided.signed) == ("go-ahead", False)
+    told = await events(client, handle.id)
+    assert len([event for event in told if isinstance(event, e.DecisionRefused)]) == len(refused)
+    [first, *_] = [event for event in told if isinstance(event, e.DecisionRefused)]
+    assert first.summary == "decision refused: the signal takes one JSON object, and 0 values came"
+
+
+async def events(client: Client, workflow: str) -> list[e.Event]:
+    """What the history of a workflow tells."""
+    history = await client.get_workflow_handle(workflow).fetch_history()
+    return await events_of(history, client.data_converter)
 
 
 async def details(handle: WorkflowHandle[Any, Any], words: str) -> str:
@@ -228,6 +241,8 @@ async def test_what_nobody_decides_expires(client: Client, verdict: str) -> None
     expected = {"approve": RunStatus.APPROVED, "reject": RunStatus.REJECTED}
     assert result.status is expected[verdict]
     assert [moment for moment, _ in moments(script)] == ["asked", "expired"]
+    [told] = [x for x in await events(client, spec.run) if isinstance(x, e.QuestionExpired)]
+    assert told.summary == (f"parts expired, so {verdict} counts: nobody decided within 72 hours")
 
 
 def moments(script: Script) -> Sequence[tuple[str, tuple[str, ...]]]:

@@ -10,6 +10,7 @@ from temporalio.api.history.v1 import (
     ActivityTaskStartedEventAttributes,
 )
 
+from cadre.domain.asking import Notice
 from cadre.domain.delegation import Delegated, Delegation, Refused
 from cadre.domain.outcomes import RunResult
 from cadre.domain.runs import PreparedRun, RecordRun
@@ -36,6 +37,7 @@ REQUESTS = {
     "task.answer": Delegated,
     "workspace.check": RunCheck,
     "record.run": RecordRun,
+    "decision.notify": Notice,
 }
 # Steps whose result has notes for the user.
 NOTED: dict[str, type[PreparedRun] | type[OpenedWorkspace]] = {
@@ -88,6 +90,10 @@ class Activities:
                 return e.ToolStarted(at=at, turn=request.turn, use_id=use.id, title=use.title)
             case Delegated():
                 return None
+            case Notice(question=question, decided=decided) if decided is not None:
+                return e.QuestionExpired(
+                    at=at, question=question.id, verdict=decided.verdict, why=decided.reason
+                )
             case RecordRun():
                 self.recorded = request.result
         return e.StepStarted(at=at, activity=name, title=title)

@@ -42,6 +42,7 @@ class HistoryReader:
         self._decoder = Decoder(workflow, converter)
         self._activities = Activities(self._decoder)
         self._is_agent = False
+        self._waits = ""
 
     @property
     def recorded(self) -> RunResult | None:
@@ -71,12 +72,22 @@ class HistoryReader:
             return await self._execution(which.removeprefix("workflow_execution_"), event)
         if which == "upsert_workflow_search_attributes":
             upsert = event.upsert_workflow_search_attributes_event_attributes
-            return await people.shown(self._decoder, upsert, self._place(event))
+            return self._news(await people.shown(self._decoder, upsert, self._place(event)))
+        if which == "workflow_properties_modified":
+            changed = event.workflow_properties_modified_event_attributes
+            return await people.refused(self._decoder, changed, self._place(event))
         if which == "workflow_task_failed":
             task = event.workflow_task_failed_event_attributes
             if task.cause in FAULTS:
                 return e.WorkflowTaskFailed(at=self._place(event), why=reason(task.failure))
         return None
+
+    def _news(self, found: e.Event | None) -> e.Event | None:
+        """What is shown, unless only an agent's questions have changed."""
+        if not isinstance(found, e.WaitingChanged):
+            return found
+        before, self._waits = self._waits, found.what
+        return found if found.what != before else None
 
     def _place(self, event: HistoryEvent) -> e.Place:
         return e.Place(

@@ -108,10 +108,20 @@ class DecisionReceived(Happening):
 
 
 class DecisionRefused(Happening):
-    """An update was taken, looked at more closely, and refused."""
+    """A signal was refused, or an update that was taken and then looked at more closely."""
 
     kind: Literal["decision_refused"] = "decision_refused"
     category: Literal["error"] = "error"
+    why: str
+
+
+class QuestionExpired(Happening):
+    """Nobody decided the question `question` in time; `verdict` counts."""
+
+    kind: Literal["question_expired"] = "question_expired"
+    category: Literal["system_log"] = "system_log"
+    question: str
+    verdict: str
     why: str
 
 

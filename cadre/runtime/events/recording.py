@@ -18,7 +18,6 @@ from cadre.runtime.events.words import summary
 from cadre.storage import keys
 from cadre.storage.objects import Objects
 
-RUN = "run"
 # Stores what a tool call did to the files; None where they are not there any more.
 Describe = Callable[[FileChange], Awaitable[Change | None]]
 
@@ -62,7 +61,7 @@ async def write_record(
     workflow_id = f"{run}/{agent_id}" if agent_id else run
     history = await client.get_workflow_handle(workflow_id).fetch_history()
     events = await record_of(history, client.data_converter, describe)
-    key = keys.record(run, agent_id or RUN)
+    key = keys.record(run, agent_id)
     known = EVENTS.validate_json(await objects.get(key) or b"[]")
     before = [event for event in known if event.at.run_id != history.run_id]
     await objects.put(key, EVENTS.dump_json([*before, *events]))

@@ -22,6 +22,7 @@ from cadre.runtime.events.of_run import (
     CheckFinished,
     DecisionReceived,
     DecisionRefused,
+    QuestionExpired,
     Retried,
     RunEnded,
     RunStarted,
@@ -49,6 +50,7 @@ __all__ = [
     "ModelAnswered",
     "ModelAsked",
     "Place",
+    "QuestionExpired",
     "Retried",
     "RunEnded",
     "RunStarted",
@@ -68,7 +70,7 @@ Event = Annotated[
     RunStarted | StatusChanged | StepStarted | StepFinished | CheckFinished
     | AgentStarted | ModelAsked | Writing | ModelAnswered | ToolStarted | ToolFinished
     | Waits | Retried | ActivityFailed | WaitingChanged | DecisionReceived | DecisionRefused
-    | CancelRequested | WorkflowTaskFailed
+    | QuestionExpired | CancelRequested | WorkflowTaskFailed
     | AgentEnded | RunEnded,
     Field(discriminator="kind"),
 ]

@@ -87,7 +87,7 @@ def _run(event: e.Event) -> str:
             return f"{title}: attempt {attempt}, since {why}"
         case e.ActivityFailed(title=title, how=how, why=why):
             return f"{title}: {how}: {why}"
-        case e.WaitingChanged() | e.DecisionReceived() | e.DecisionRefused():
+        case e.WaitingChanged() | e.DecisionReceived() | e.DecisionRefused() | e.QuestionExpired():
             return _decision(event)
         case e.CancelRequested():
             return "asked to cancel"
@@ -108,12 +108,16 @@ def waiting(event: e.Waits, now: datetime) -> str:
     return f"waits: {what}: attempt {event.attempt}, {when}: {event.why}"
 
 
-def _decision(event: e.WaitingChanged | e.DecisionReceived | e.DecisionRefused) -> str:
+def _decision(
+    event: e.WaitingChanged | e.DecisionReceived | e.DecisionRefused | e.QuestionExpired,
+) -> str:
     match event:
         case e.WaitingChanged(what=what):
             return f"waits for a decision: {what}" if what else "waits for no decision"
         case e.DecisionRefused(why=why):
             return f"decision refused: {why}"
+        case e.QuestionExpired(question=question, verdict=counts, why=why):
+            return f"{question} expired, so {counts} counts: {why}"
     given = event.given
     verdict = given.get("verdict")
     if verdict is None and "approved" in given:

@@ -8,7 +8,7 @@ from cadre.simulator.conversation import Conversation
 from cadre.simulator.faults import FaultKind, FaultPlan, Injection
 from cadre.simulator.scenario import Answer, Report, Think, Use, answer
 
-WORKERS = 20
+WORKERS = 50
 TURNS = 6
 # Three kilobytes of output that no two turns have in common.
 READ = "for i in $(seq 60); do echo {turn} $i is what a spender reads in its turn; done"

@@ -1,0 +1,54 @@
+"""Agents as child workflows: a few start at a time, and none takes the place of another."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
+
+from cadre.domain.budget import Bound
+from cadre.domain.outcomes import AgentResult, AgentState
+from cadre.domain.runs import AgentSpec, RecordAgent
+from workflows import gateway
+from workflows.ends import cancelled, taken, without_result
+
+# What starts in one workflow task travels to the server in one request, of 4 MB at most, with each
+# agent's task in it twice: as its input, and as what people read of it.
+STARTS_AT_ONCE = 8
+
+
+class Children:
+    """Starts the agents of one workflow, in the order in which they are asked for."""
+
+    def __init__(self) -> None:
+        self._starting = asyncio.Semaphore(STARTS_AT_ONCE)
+
+    async def run(self, spec: AgentSpec) -> AgentResult:
+        """An agent to its end. One whose history is full goes on with a new one.
+
+        Raises ChildWorkflowError where it ends without a result.
+        """
+        result = await self._run(spec)
+        while result.bound is Bound.HISTORY:  # each time some turns later, and turns are bounded
+            try:
+                await gateway.record_agent(RecordAgent(run=spec.run, agent_id=spec.agent_id))
+            except ActivityError:
+                if not cancelled():
+                    return result  # what it has done counts
+            if cancelled():
+                ended = {"state": AgentState.CANCELLED, "why": "cancelled", "bound": None}
+                return result.model_copy(update=ended)
+            spec = spec.model_copy(update={"before": result, "snapshot": result.snapshot})
+            try:
+                result = await self._run(spec)
+            except ChildWorkflowError as failure:
+                result = await without_result(spec, failure)
+        return result
+
+    async def _run(self, spec: AgentSpec) -> AgentResult:
+        try:
+            async with self._starting:
+                agent = await gateway.start_agent(spec)
+        except WorkflowAlreadyStartedError:
+            return taken(spec)
+        return await agent
