@@ -41,6 +41,8 @@ from workflows.registry import Pattern
 
 STATUS = SearchAttributeKey.for_keyword("CadreStatus")
 REPO = SearchAttributeKey.for_keyword("CadreRepo")
+# PostgreSQL keeps no longer keyword.
+MAX_KEYWORD = 255
 COST = SearchAttributeKey.for_float("CadreCostUsd")
 # Easy to read aloud: no 0 and o, no 1, i and l.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -113,7 +115,7 @@ async def _start(client: Client, settings: Settings, pattern: Pattern, request: 
     attributes = (
         SearchAttributePair(PATTERN, pattern.name),
         SearchAttributePair(STATUS, RunStatus.PREPARING.value),
-        SearchAttributePair(REPO, request.repo),
+        SearchAttributePair(REPO, request.repo[:MAX_KEYWORD]),
         SearchAttributePair(COST, 0.0),
     )
     try:

@@ -68,7 +68,8 @@ class Decisions:
             await self._decided(asked.id, workflow.now())
         finally:
             del self._open[asked.id]
-            self._changed()
+            if workflow.in_workflow():  # not of a worker that stopped, when memory is cleared
+                self._changed()
         return self.made[asked.id]
 
     async def answered(self) -> None:

@@ -24,7 +24,7 @@ class Display:
     """Shows the books of a run, and what it and its agents ask people."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+        self.ledger = ledger
         self._status = RunStatus.PREPARING
         self._questions: Sequence[Question] = ()
         self._refusals: Sequence[Refusal] = ()
@@ -34,13 +34,13 @@ class Display:
     def enter(self, status: RunStatus) -> None:
         """Show a status in the search attributes, with what the run has cost by then."""
         self._status = status
-        cost = float(round(self._ledger.spent.cost_usd, 4))
+        cost = float(round(self.ledger.spent.cost_usd, 4))
         workflow.upsert_search_attributes([STATUS.value_set(status.value), COST.value_set(cost)])
         self.show()
 
     def show(self) -> None:
         """Show what waits for people, who works and who has ended, and how the parts stand."""
-        books, info = self._ledger, workflow.info()
+        books, info = self.ledger, workflow.info()
         self._agents = {name: asks for name, asks in self._agents.items() if self._at_work(name)}
         agents = [self._agents[name] for name in sorted(self._agents)]
         self._attribute.show(waiting_line(self._questions, agents))
@@ -76,7 +76,7 @@ class Display:
 
     def _at_work(self, agent_id: str) -> bool:
         """Whether an agent is, or the one that it is a sub-agent of: the books have that one."""
-        return agent_id.partition("/")[0] in self._ledger.working
+        return agent_id.partition("/")[0] in self.ledger.working
 
     @property
     def status(self) -> RunStatus:

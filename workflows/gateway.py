@@ -36,11 +36,11 @@ T = TypeVar("T")
 HEARTBEAT = timedelta(seconds=10)
 # One answer of a model may take this long; a stalled stream is noticed by the client far earlier.
 MODEL_ATTEMPT = timedelta(minutes=30)
-# How long an outage of the Messages API may last before it ends an agent.
-MODEL_PATIENCE = timedelta(hours=24)
+# How long an outage of the Messages API may last before it ends an agent, and one of a disk or an
+# object store before it ends a run: a night, and the morning in which somebody sees it.
+PATIENCE = timedelta(hours=24)
 # Beyond the longest timeout that a tool accepts (600 s) there is only restoring and snapshots.
 TOOL_ATTEMPT = timedelta(minutes=20)
-ENGINE_PATIENCE = timedelta(hours=4)
 NOTICE_ATTEMPT = timedelta(seconds=30)
 NOTICE_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=4, maximum_attempts=5
@@ -60,7 +60,6 @@ def call_model(call: ModelCall) -> Awaitable[ModelAnswer]:
         ModelAnswer,
         summary=f"{call.agent_id} · turn {call.turn} · {call.agent.model.id}",
         attempt=MODEL_ATTEMPT,
-        patience=MODEL_PATIENCE,
     )
 
 
@@ -173,7 +172,6 @@ async def activity(
     *,
     summary: str,
     attempt: timedelta = TOOL_ATTEMPT,
-    patience: timedelta = ENGINE_PATIENCE,
     retry: RetryPolicy = RETRY,
 ) -> T:
     """Call the activity `name`, with the timeouts and retries that it does not say itself."""
@@ -182,7 +180,7 @@ async def activity(
         request,
         result_type=result_type,
         start_to_close_timeout=attempt,
-        schedule_to_close_timeout=max(patience, attempt),
+        schedule_to_close_timeout=max(PATIENCE, attempt),
         heartbeat_timeout=HEARTBEAT,
         retry_policy=retry,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

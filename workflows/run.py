@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
-from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from cadre.domain.agents import Agent, Role
@@ -21,16 +20,17 @@ from cadre.domain.estimate import estimate_run
 from cadre.domain.ledger import Ledger, Shares
 from cadre.domain.open_ends import out_of_budget_text, raised
 from cadre.domain.outcomes import AgentResult, AgentState, Ending, PartState, RunResult, RunStatus
-from cadre.domain.render import cell, result_details
-from cadre.domain.runs import PreparedRun, RecordRun, RunInput
+from cadre.domain.render import cell
+from cadre.domain.runs import PreparedRun, RunInput
 from cadre.domain.turns import ContextItem
 from cadre.domain.workspaces import CheckResult
-from workflows import files, gateway
+from workflows import gateway
 from workflows.bounded import bounded
-from workflows.branch import Branch, deliver
+from workflows.branch import Branch
 from workflows.decisions import Decisions
 from workflows.display import Display
 from workflows.ends import Stop, cancelled, stop_for, unless_cancelled
+from workflows.finish import finish
 from workflows.team import Team
 
 T = TypeVar("T")
@@ -75,9 +75,10 @@ class Run:
         finishing = asyncio.ensure_future(self._finish(ending))
         try:
             result = await asyncio.shield(finishing)
-        except asyncio.CancelledError:  # asked to end while it ends
+        except asyncio.CancelledError:  # asked to end while it ends, as what it has come to
             result = await finishing
-        unless_cancelled()
+        if result.status is RunStatus.CANCELLED:
+            unless_cancelled()
         return result
 
     def phase(self, status: RunStatus) -> None:
@@ -122,7 +123,13 @@ class Run:
             name = f"{role.name}.{number}" if tasks[1:] else role.name
             return await self.attempt(self.main, role, task, context, name=name, shares=shares)
 
+        async def longer(before: AgentResult, shares: Shares) -> AgentResult:
+            return await self.go_on(self.main, before, shares)
+
         results = await self.each(list(enumerate(tasks, 1)), one)
+        while (short := [r for r in results if r.out_of_budget]) and await self.more_budget(short):
+            again = {result.agent_id: result for result in await self.each(short, longer)}
+            results = [again.get(result.agent_id, result) for result in results]
         reported = [result for result in results if result.state is AgentState.REPORTED]
         if not reported:
             raise stop_for(results[0])
@@ -230,21 +237,5 @@ class Run:
             raise Stop(RunStatus.FAILED, opened.problem)
 
     async def _finish(self, ending: Ending) -> RunResult:
-        """Keep what there is on branches, write the record, clear the workspaces away."""
-        run, delivery, failures = self.spec.run, None, list[str]()
-        if self._opened:
-            delivery, failures = await deliver((*self.aside, self.main))
-            if delivery is None and not failures:
-                self.ledger.notes.append("nothing was changed, so there is no branch")
-            if failures:
-                ending = Ending(status=RunStatus.FAILED, summary="; ".join(failures))
-        await self._decisions.answered()
-        self.ledger.notes += [f"refused: {cell(r.why)}" for r in self._decisions.refusals]
-        base = self.main.workspace.base if self._opened else ""
-        result = self.ledger.result(run, ending, base, delivery)
-        self._display.enter(ending.status)
-        await gateway.record_run(RecordRun(run=run, result=result))
-        if not failures:  # also what a cancelled opening began
-            await files.close_workspace(run)
-        workflow.set_current_details(result_details(result))
-        return result
+        branches = (*self.aside, self.main) if self._opened else ()
+        return await finish(self.spec.run, ending, branches, self._decisions, self._display)

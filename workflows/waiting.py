@@ -14,6 +14,9 @@ from workflows import gateway
 from workflows.ends import cancelled
 
 WAITING = SearchAttributeKey.for_keyword("CadreWaiting")
+# A message is a handful of events in the run's history, which holds 51,200 of them and 10,000
+# messages: with as many agents as a run may have, this takes half of the messages.
+MAX_MESSAGES = 80
 
 
 class WaitingAttribute:
@@ -33,22 +36,25 @@ class WaitingAttribute:
 
 class Telling:
     """Tells a run what one of its agents asks: what it asks last, and one message after the other,
-    because nobody keeps two in their order."""
+    because nobody keeps two in their order. An agent that asks very often is silent in the end; what
+    it asks stands on its own page and in `cadre approvals` all the same."""
 
     def __init__(self, run: str, agent_id: str) -> None:
         self._run = run
         self._told = self._latest = AgentAsks(agent_id=agent_id, run_id=workflow.info().run_id)
         self._task: asyncio.Task[None] | None = None
+        self._left = MAX_MESSAGES
 
     def tell(self, questions: Sequence[Question]) -> None:
         """Have the run told, beside all else."""
-        self._latest = self._told.now(questions)
+        self._latest = self._told.now(questions if self._left > 1 else ())
         if self._task is None and self._latest != self._told:
             self._task = asyncio.create_task(self._tell())
 
     async def _tell(self) -> None:
         while self._latest != self._told:
             self._told = self._latest
+            self._left -= 1
             await gateway.tell_run(self._run, self._told)
         self._task = None
 

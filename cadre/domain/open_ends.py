@@ -28,7 +28,7 @@ def out_of_budget_text(
         at_work = f"{first.agent_id} was at work ({cell(first.why)}). {used}"
         at_work += f" It said last: {cell(first.said, 600)}" if first.said else ""
     else:
-        who, end = "them go", "leaves their parts out and goes on"
+        who, end = "them go", "goes on without them"
         lines = "\n".join(f"- {_stands(result)}" for result in short[:MAX_LINES])
         lines += f"\n- and {len(short) - MAX_LINES} more" if len(short) > MAX_LINES else ""
         at_work = f"{len(short)} agents were at work. {used}\n\n{lines}"

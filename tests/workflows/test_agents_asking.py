@@ -11,11 +11,13 @@ from temporalio.client import Client, WorkflowHandle
 
 from cadre.domain.decisions import Choice
 from cadre.domain.outcomes import PartState, RunResult, RunStatus
-from tests.workflows.course import agents
-from tests.workflows.scripted import Script
+from cadre.domain.turns import ModelCall
+from tests.workflows.course import DONE, agents
+from tests.workflows.scripted import Script, report, uses
 from tests.workflows.test_asking import asking, decide
 from tests.workflows.test_decisions import details
 from tests.workflows.test_fan_out import asked_questions, wanted
+from workflows.waiting import MAX_MESSAGES
 
 
 @asynccontextmanager
@@ -73,3 +75,33 @@ async def test_what_is_said_of_agents_that_are_not_there_is_not_shown(client: Cl
         assert "Send money" not in shown
         await handle.cancel()
         await attribute(handle, "")
+
+
+async def test_an_agent_that_asks_very_often_tells_its_run_no_more(client: Client) -> None:
+    """The run's history has room for so many messages of each agent, and goes on without more."""
+    times = MAX_MESSAGES // 2 + 2
+
+    def often(call: ModelCall) -> Any:
+        return uses("Edit", read_only=False) if call.turn <= times else report(**DONE)
+
+    script = Script(agents(worker=often), tool=asking)
+    spec = wanted(tasks=("a",), approvers=("ann",))
+    async with script.worker(client, spec.run):
+        handle = await client.start_workflow("fan-out", spec, id=spec.run, task_queue=spec.run)
+        agent = client.get_workflow_handle(f"{spec.run}/worker.1")
+        known: set[str] = set()
+        for _ in range(times):
+            async with asyncio.timeout(60):
+                while (found := (await asked_questions(client, agent.id))[0]).id in known:
+                    await asyncio.sleep(0.02)
+            known.add(found.id)
+            last = await handle.describe()
+            await decide(agent, found, Choice.APPROVE)
+        await handle.result()
+        history = await handle.fetch_history()
+    assert "CadreWaiting" not in last.search_attributes
+    signals = [
+        e for e in history.events if e.HasField("workflow_execution_signaled_event_attributes")
+    ]
+    assert len(known) == times
+    assert 2 < len(signals) <= MAX_MESSAGES
