@@ -22,8 +22,11 @@ from tests.e2e.scenarios import approving, shapes
 from tests.e2e.test_sub_agents import FILES as LEAD_FILES
 
 HISTORIES = Path(__file__).parent / "histories"
-RUN, FANNED, LED, ASKED = "replayed", "fanned", "led", "asked"
-KEPT = (RUN, FANNED, f"{FANNED}/resolver.1", LED, f"{LED}/worker.1", ASKED)
+RUN, FANNED, LED, ASKED, PERMITTED = "replayed", "fanned", "led", "asked", "permitted"
+KEPT = (
+    *(RUN, FANNED, f"{FANNED}/resolver.1", LED, f"{LED}/worker.1", ASKED),
+    *(PERMITTED, f"{PERMITTED}/worker.1"),
+)
 
 
 def neutral(value: Any) -> Any:
@@ -97,6 +100,19 @@ def approval(root: Path) -> dict[str, dict[str, Any]]:
         return asyncio.run(fetch(services["address"]))
 
 
+def permission(root: Path) -> dict[str, dict[str, Any]]:
+    """Agents that ask before each change; one is let, and one is not."""
+    home, repo = Home(root), make_repo(root / "repo", {"a.txt": "a\n"})
+    tasks = ("--task", "Write one.txt", "--task", "Write two.txt", "--permission-mode", "default")
+    with home.up("--scenario", SCENARIOS / "asking.py") as services:
+        home.run("run", "fan-out", *tasks, "--repo", repo, "--id", PERMITTED, "--detach")
+        for verb, number in (("approve", 1), ("reject", 2)):
+            said = [verb, PERMITTED, f"worker.{number}/write-1", "--by", "tester"]
+            until(partial(_taken, home, said), " ".join(said))
+        home.run("watch", PERMITTED)
+        return asyncio.run(fetch(services["address"]))
+
+
 def _taken(home: Home, said: list[str]) -> bool:
     return home.run(*said).returncode == 0
 
@@ -105,7 +121,7 @@ def main() -> None:
     """Make the runs and write their histories."""
     root = Path(tempfile.mkdtemp(prefix="cadre-replay-", dir="/tmp"))
     histories: dict[str, dict[str, Any]] = {}
-    for number, made in enumerate((pipeline, fan_out, sub_agents, approval)):
+    for number, made in enumerate((pipeline, fan_out, sub_agents, approval, permission)):
         directory = root / str(number)
         directory.mkdir()
         histories |= made(directory)

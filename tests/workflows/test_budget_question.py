@@ -8,17 +8,20 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from temporalio.client import Client
 
 from cadre.domain.budget import Allowance, Bound, Spent
 from cadre.domain.decisions import MAX_TEXT_CHARS, Decision, Question
 from cadre.domain.open_ends import out_of_budget_text
 from cadre.domain.outcomes import AgentResult, AgentState, PartState, RunResult, RunStatus
+from cadre.domain.runs import RunInput
 from cadre.domain.turns import ModelCall, OutOfBudget
-from tests.workflows.course import DONE, agents, asked, run
+from tests.workflows.course import DONE, REPORTS, agents, asked, run
 from tests.workflows.scripted import Script, report, uses
 from tests.workflows.test_fan_out import asked_questions
 from workflows.fan_out import FanOutInput
+from workflows.pipeline import PipelineInput
 
 SHORT = ("worker.2", "worker.3")
 
@@ -42,7 +45,7 @@ def wanted(**fields: Any) -> FanOutInput:
 
 
 async def decided(
-    client: Client, script: Script, spec: FanOutInput, *said: tuple[str, str]
+    client: Client, script: Script, spec: RunInput, *said: tuple[str, str]
 ) -> tuple[RunResult, list[Question]]:
     """The run's result after these answers, `(verdict, reason)` each, and what was asked."""
     going = asyncio.ensure_future(run(client, script, spec))
@@ -105,6 +108,29 @@ async def test_one_that_could_not_begin_begins_with_what_is_left(client: Client)
     assert result.status is RunStatus.APPROVED
     assert asked(script) == ["worker.1", *SHORT]
     assert sorted(line.agent_id for line in result.agents) == ["worker.1", *SHORT]
+
+
+@pytest.mark.parametrize("verdict", ["approve", "reject"])
+async def test_those_who_look_around_at_once_go_on_as_well(client: Client, verdict: str) -> None:
+    def scout(call: ModelCall) -> Any:
+        if call.agent_id == "scout.2" and call.allowance.cost_usd < 1:
+            return OutOfBudget(bound=Bound.COST)
+        return report(**REPORTS["scout"])
+
+    script = Script(agents(scout=scout))
+    spec = PipelineInput(
+        run=f"r-{uuid.uuid4().hex[:8]}", task="fix it", repo="/repo", scouts=3, ask=True,
+        max_cost_usd=Decimal(1),
+    )  # fmt: skip
+    result, [question] = await decided(client, script, spec, (verdict, "9"))
+    assert "ran out while scout.2 was at work" in question.text
+    assert result.status is RunStatus.APPROVED, "two scouts are enough"
+    states = {line.agent_id: line.state for line in result.agents}
+    gone_on = verdict == "approve"
+    assert states["scout.2"] is (AgentState.REPORTED if gone_on else AgentState.BOUND)
+    [plan] = [call for call in script.model_calls if call.agent_id.startswith("planner")]
+    assert plan.opening is not None
+    assert len([c for c in plan.opening.context if "scout" in c.title]) == (3 if gone_on else 2)
 
 
 def test_the_question_for_many_is_short_enough() -> None:

@@ -133,10 +133,17 @@ def in_main_and_aside(script: Script, spec: FanOutInput, result: RunResult) -> N
     assert branches[main] == f"commit{merged}"
 
 
-async def test_it_delivers(client: Client) -> None:
-    script = Script(agents())
-    spec, hold = wanted(), Hold("workspace.deliver", beats=10)
-    result = await cancelled(client, script, spec, hold)
-    assert result.status is RunStatus.APPROVED, "all was done by then"
+@pytest.mark.parametrize("last", ["workspace.deliver", "record.run"])
+async def test_it_has_come_to_its_end(client: Client, last: str) -> None:
+    """Too late: all was done, and what is recorded is what the workflow closes as."""
+    script, spec, hold = Script(agents()), wanted(), Hold(last)
+    script.interceptors = (hold,)
+    going = asyncio.ensure_future(run(client, script, spec))
+    await hold.met()
+    await cancel(client, spec.run)
+    hold.release.set()
+    result = await asyncio.wait_for(going, 60)
+    assert result.status is RunStatus.APPROVED
+    assert [recorded.status for recorded in hold.results] == [RunStatus.APPROVED]
     assert [d.branch for d in script.delivered] == [f"cadre/{spec.run}"]
-    assert script.closed == 1
+    assert (script.closed, hold.order[-1]) == (1, "workspace.close")
