@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from cadre.storage import keys
 from tests.e2e.harness import Home, git, make_repo, pid_of, until
 
 SCENES = Path(__file__).parent / "scenarios"
@@ -95,9 +96,9 @@ class Stage:
         lost = {agent["agent_id"]: agent["spent"]["lost_attempts"] for agent in shown}
         return {agent: attempts for agent, attempts in lost.items() if attempts}
 
-    def retried(self, run: str, agent: str = "run") -> list[str]:
+    def retried(self, run: str, agent: str = "") -> list[str]:
         """The activities that needed more than one attempt, by the run's own record."""
-        record = json.loads((self.store(run) / "record" / f"{agent}.json").read_text())
+        record = json.loads((self.home.state / "store" / keys.record(run, agent)).read_text())
         return [event["activity"] for event in record if event["kind"] == "retried"]
 
     def half_done(self, run: str) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from cadre.storage import keys
 from tests.e2e.harness import Home, git
 
 
@@ -22,7 +23,7 @@ def test_a_kill_in_the_middle_of_an_edit_leaves_no_trace(tmp_path: Path) -> None
         run = found[name]["run"]
         assert found[name]["status"] == "approved"
         trees.append(git(home.state / "samples" / run, "rev-parse", f"cadre/{run}^{{tree}}"))
-        record = home.state / "store" / "runs" / run / "record" / "builder.1.json"
+        record = home.state / "store" / keys.record(run, "builder.1")
         retried = [e["activity"] for e in json.loads(record.read_text()) if e["kind"] == "retried"]
         assert retried == (["tool.run"] if name == "crashed" else [])
     assert trees == [found["crashed"]["tree"], found["undisturbed"]["tree"]]

@@ -11,6 +11,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from cadre.storage import keys
 from cadre.storage.objects import Objects
 from cadre.tools.sandbox import open_sandbox, probe
 from cadre.tools.workspace import Workspaces
@@ -70,7 +71,7 @@ async def test_cancelling_ends_everything_in_order(tmp_path: Path, repo: Path) -
         agent = await client.get_workflow_handle("c1/builder.1").describe()
         assert agent.status is not WorkflowExecutionStatus.RUNNING
     assert not list(home.state.glob("runs/c1/*"))
-    assert (home.state / "store/runs/c1/record/run.json").exists()
+    assert (home.state / "store" / keys.record("c1")).exists()
     assert git(repo, "branch", "--list", "cadre/*") == "", "half a command is no result"
 
 
@@ -89,9 +90,9 @@ async def test_a_terminated_run_is_cleared_away(tmp_path: Path, repo: Path) -> N
         assert await reap(client, objects, workspaces, timedelta(0)) == ["t1"]
         assert await reap(client, objects, workspaces, timedelta(0)) == []
     assert not list(home.state.glob("runs/t1*"))
-    records = home.state / "store/runs/t1/record"
-    assert {p.name for p in records.iterdir()} >= {"run.json", "scout.json", "builder.1.json"}
-    last = json.loads((records / "run.json").read_text())[-1]
+    store = home.state / "store"
+    assert all((store / keys.record("t1", agent)).exists() for agent in ("scout", "builder.1"))
+    last = json.loads((store / keys.record("t1")).read_text())[-1]
     assert (last["kind"], last["close"]) == ("run_ended", "terminated")
 
 
