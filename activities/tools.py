@@ -83,7 +83,10 @@ class ToolActivities:
         return await self._change(call, given, request)
 
     async def _change(self, call: ToolCall, given: object, request: Request) -> Ran | ToolAsks:
-        call_id, attempt = f"{call.agent_id}/{call.turn}/{call.use.id}", activity.info().attempt
+        # Attempts count anew once a person was asked, and must not be taken for earlier ones.
+        stage = "new" if call.decision is None else "decided"
+        call_id = f"{call.agent_id}/{call.turn}/{call.use.id}/{stage}"
+        attempt = activity.info().attempt
         lease = await self._workspaces.begin(call.workspace, call.snapshot, call_id, attempt)
         output = await self._run_tool(call, given, request, lease)
         # Not finished, so the next call rolls back what a hook did.

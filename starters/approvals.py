@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cadre.domain.decisions import Choice
 from starters.console import launch, new_app, one_line, run_async, say
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ async def _show(settings: Settings, run: str, limit: int, *, as_json: bool) -> N
             if isinstance(each, Waiting):
                 await print_whole(settings, each)
                 say(f"hash {each.question.subject_sha256}")
-                say(f"cadre approve {run} {each.name}, or cadre reject … --reason …")
+                edited = ", or cadre edited …" if Choice.EDIT in each.question.choices else ""
+                say(f"cadre approve {run} {each.name}, or cadre reject … --reason …{edited}")
                 say()
     else:
         _print_list(asked)
@@ -82,11 +84,17 @@ def _print_list(asked: list[Waiting | Unanswered]) -> None:
         row = _row(each)
         if row["answered"]:
             for_whom = ", ".join(str(who) for who in _list(row["approvers"])) or "anybody"
-            told = {**row, "for": for_whom, "asked": str(row["asked"])[:16], "what": row["title"]}
+            what = _plain(row["title"])
+            told = {**row, "for": for_whom, "asked": str(row["asked"])[:16], "what": what}
         else:
             told = {**row, "what": "no worker answers: start one with `cadre up`"}
         table.add_row(*(Text(one_line(str(told.get(name, "")), 100)) for name in COLUMNS))
     console().print(table)
+
+
+def _plain(title: object) -> str:
+    """A question's first line, which is Markdown, as it is read."""
+    return str(title).replace("**", "")
 
 
 def _place(waiting: Waiting | Unanswered) -> tuple[str, str]:

@@ -34,7 +34,7 @@ from cadre.tools.catalog import Catalog
 from cadre.tools.definitions import choose, read_repository
 from cadre.tools.project_settings import check_rules
 from starters.find import PATTERN, Found, find
-from starters.options import filled
+from starters.options import filled, option_name
 from starters.questions import user_name
 from starters.repository import checked_repository
 from workflows.registry import Pattern
@@ -66,11 +66,12 @@ def new_id(prefix: str) -> str:
 def checked(pattern: Pattern, values: dict[str, Any], catalog: Catalog) -> RunInput:
     """A pattern's input, checked as far as this machine can; `catalog` has the tools and agents
     that there are. Raises CadreError(WRONG_INPUT)."""
-    run = values["run"] or new_id(pattern.name)
+    run = new_id(pattern.name) if values["run"] is None else values["run"]
     who = values.get("requested_by") or user_name()
     request = filled(pattern.input, {**values, "run": run, "requested_by": who})
     if not request.subject.strip():
         raise CadreError(ErrorKind.WRONG_INPUT, "task: it is empty; say what shall be done")
+    _said(request)
     tools = catalog.tools.names
     unknown = [tool for tool in request.disallowed_tools if tool not in tools]
     if unknown:
@@ -86,6 +87,24 @@ def checked(pattern: Pattern, values: dict[str, Any], catalog: Catalog) -> RunIn
     for role, name in request.cast():
         choose(role, name, files, catalog.agents, trust_repo=request.trust_repo)
     return request
+
+
+def _said(request: RunInput) -> None:
+    """That no option is empty, as an unset variable of a script makes it: an empty check passes,
+    and nobody has an empty name."""
+    for name in ("check", "setup", "approvers", "escalate_to"):
+        given = getattr(request, name)
+        for each in (given,) if isinstance(given, str) else given or ():
+            if not each.strip():
+                said = f"{option_name(name)}: it is empty; leave it out, or say what is meant"
+                raise CadreError(ErrorKind.WRONG_INPUT, said)
+    may = {*request.approvers, *request.escalate_to}
+    if request.four_eyes and request.approvers and may == {request.requested_by}:
+        raise CadreError(
+            ErrorKind.WRONG_INPUT,
+            f"--four-eyes: nobody could decide: --approvers names {request.requested_by} alone, "
+            "who wants the run",
+        )
 
 
 async def begin(client: Client, settings: Settings, pattern: Pattern, request: RunInput) -> Begun:

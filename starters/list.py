@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from starters.console import launch, new_app, one_line, run_async, say
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from temporalio.client import WorkflowExecution
 
 app = new_app()
@@ -26,7 +28,10 @@ def list_runs(
     if as_json:
         say(json.dumps(rows))
     elif rows:
-        _print(rows)
+        from starters.screen import console  # noqa: PLC0415
+
+        out = console()
+        out.print(listed(rows, out.width))
     else:
         say("no runs yet: `cadre demo` makes one")
 
@@ -64,11 +69,12 @@ def _row(execution: WorkflowExecution) -> dict[str, object]:
     }
 
 
-def _print(rows: list[dict[str, object]]) -> None:
+def listed(rows: list[dict[str, object]], width: int) -> Table:
+    """The runs as a table for `width` columns."""
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    from starters.screen import console  # noqa: PLC0415
+    from starters.screen import WIDE  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in COLUMNS:
@@ -76,8 +82,11 @@ def _print(rows: list[dict[str, object]]) -> None:
     for row in rows:
         cost = row["cost_usd"]
         shown = {**row, "cost_usd": "" if cost is None else f"${cost:.4f}", "seconds": _span(row)}
+        if width < WIDE:  # what tells the runs apart, rather than the beginnings of all
+            shown["repo"] = PurePath(str(row["repo"])).name
+            shown["started"] = str(row["started"])[5:16].replace("T", " ")
         table.add_row(*(Text(one_line(str(shown[column]))) for column in COLUMNS))
-    console().print(table)
+    return table
 
 
 def _span(row: dict[str, object]) -> str:

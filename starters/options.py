@@ -13,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from typer.models import ArgumentInfo, OptionInfo
 
-from cadre.domain.decisions import Policy
+from cadre.domain.decisions import Choice, Policy
 from cadre.domain.errors import CadreError, ErrorKind
+from cadre.domain.permissions import PermissionMode
 
 M = TypeVar("M", bound=BaseModel)
 # The one field that stands without an option's name, and options that are not named as fields.
@@ -58,7 +59,9 @@ def _cli_type(annotation: Any) -> Any:
     """The type as Typer knows it; the model itself checks values and bounds."""
     if get_origin(annotation) is tuple:
         return list[get_args(annotation)[0]]  # type: ignore[misc]
-    return str if annotation is Decimal else annotation
+    if annotation == PermissionMode | None:
+        return str | None
+    return str if annotation in (Decimal, Choice) else annotation
 
 
 def _metavar(name: str, annotation: Any) -> str | None:

@@ -39,13 +39,7 @@ async def watch(
     CadreError where the server stays away."""
     view = RunView(run=found.run, run_id=found.run_id, started=found.started)
     if show is None and sys.stdout.isatty():
-        with _live(view) as live:
-            async for event in follow(client, found.run, found.run_id, live=True):
-                view.apply(event)
-                if answer and isinstance(event, WaitingChanged) and event.what:
-                    live.stop()
-                    await answer(event.at.workflow)
-                    live.start()
+        await _draw(client, found, view, answer)
         return view
     seen = after or Cursor()
     async for event in follow(client, found.run, found.run_id, live=True):
@@ -53,6 +47,22 @@ async def watch(
         if seen.advance(event):
             (show or print_line)(event, view)
     return view
+
+
+async def _draw(client: Client, found: Found, view: RunView, answer: Answer | None) -> None:
+    live = _live(view)
+    live.start()
+    try:
+        async for event in follow(client, found.run, found.run_id, live=True):
+            view.apply(event)
+            if answer and isinstance(event, WaitingChanged) and event.what:
+                live.stop()
+                await answer(event.at.workflow)
+                # A new one: the old one would draw over the question and what was said to it.
+                live = _live(view)
+                live.start()
+    finally:
+        live.stop()
 
 
 def print_line(event: Event, view: RunView) -> None:
@@ -84,7 +94,7 @@ def _live(view: RunView) -> Live:
     """The run, redrawn in place; the last picture stays."""
     out = console()
     return Live(
-        get_renderable=lambda: screen(view, datetime.now(UTC), out.height),
+        get_renderable=lambda: screen(view, datetime.now(UTC), out.height, out.width),
         console=out,
         refresh_per_second=1 / REFRESH_SECONDS,
     )

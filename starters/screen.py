@@ -19,6 +19,8 @@ FILE_WIDTH = 160
 TAIL_LINES = 3
 # Of a terminal's lines, what the head, the steps and the waits may need beside the agents.
 OTHER_LINES = 8
+# Narrower than this, what an agent does is worth more than how much of its input was cached.
+WIDE = 100
 
 
 def console() -> Console:
@@ -27,9 +29,10 @@ def console() -> Console:
     return out if out.is_terminal else Console(highlight=False, markup=False, width=FILE_WIDTH)
 
 
-def screen(view: RunView, now: datetime, height: int) -> RenderableType:
-    """The run as it stands at the time `now`, on a terminal of `height` lines: where there is not
-    room for all, agents that have ended are left out first, then what others write."""
+def screen(view: RunView, now: datetime, height: int, width: int = FILE_WIDTH) -> RenderableType:
+    """The run as it stands at the time `now`, on a terminal of `height` lines and `width` columns:
+    where there is not room for all, agents that have ended are left out first, then what others
+    write."""
     usage, seconds = view.usage, view.seconds
     if view.started and not view.end:
         seconds = (now - view.started).total_seconds()
@@ -44,7 +47,7 @@ def screen(view: RunView, now: datetime, height: int) -> RenderableType:
     room = max(1, height - OTHER_LINES)
     if tree:
         shown = _fitting(tree, room)
-        parts.append(_table(shown))
+        parts.append(_table(shown, width))
         if hidden := len(tree) - len(shown):
             parts.append(Text(f"   and {hidden} more", style="dim"))
         room -= len(shown)
@@ -64,7 +67,9 @@ def _fitting(tree: list[Row], room: int) -> list[Row]:
 
 
 def _waits(view: RunView, now: datetime) -> list[str]:
-    asks = [f"waits for a decision: {view.asks}"] if view.asks and not view.end else []
+    asked = {"": view.asks, **{a.agent_id: a.asks for a in view.agents.values()}}
+    names = ", ".join(f"{who}/{what}" if who else what for who, what in asked.items() if what)
+    asks = [f"waits for a decision: {names}"] if names and not view.end else []
     waits = {"run": view.waits, **{a.agent_id: a.waits for a in view.agents.values()}}
     tried = [f"{who} {waiting(w, now)}" for who, w in waits.items() if w]
     return [one_line(line, 300) for line in (*asks, *tried)]
@@ -78,16 +83,18 @@ def _tail(agent_id: str, text: str) -> Text:
     )
 
 
-def agents_table(view: RunView) -> Table:
-    """The run's agents as a tree: state, turn, what each is at, tokens, cache, cost."""
-    return _table(rows(view))
+def agents_table(view: RunView, width: int = FILE_WIDTH) -> Table:
+    """The run's agents as a tree: state, turn, what each is at, tokens, cost, and the share of its
+    input that was cached where `width` columns have room for it."""
+    return _table(rows(view), width)
 
 
-def _table(tree: list[Row]) -> Table:
+def _table(tree: list[Row], width: int) -> Table:
+    wide = width >= WIDE
     table = Table(box=None, pad_edge=False, expand=False, header_style="dim")
     for heading in ("agent", "state", "model"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("turns", "tokens", "cached", "cost"):
+    for heading in ("turns", "tokens", *(("cached",) if wide else ()), "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")  # of all columns the one to be cut where there is no room
     for row in tree:
@@ -95,17 +102,17 @@ def _table(tree: list[Row]) -> Table:
         table.add_row(
             Text(f"{row.branches}{clean(row.name)}"),
             Text(row.state, style="bold" if agent and not agent.ended else ""),
-            *(_figures(agent) if agent else ("", "", "", "", "")),
+            *(_figures(agent, wide=wide) if agent else ("",) * (5 if wide else 4)),
             Text(one_line(row.now, 200), no_wrap=True, overflow="ellipsis"),
         )
     return table
 
 
-def _figures(agent: AgentView) -> tuple[Text | str, ...]:
+def _figures(agent: AgentView, *, wide: bool) -> tuple[Text | str, ...]:
     return (
         Text(clean(agent.model)),
         str(agent.turn),
         tokens(agent.usage.total_tokens),
-        f"{agent.usage.cache_share:.0%}",
+        *((f"{agent.usage.cache_share:.0%}",) if wide else ()),
         usd(agent.cost_usd),
     )

@@ -34,7 +34,8 @@ def show(
         say(text)
     if view.agents:
         say()
-        console().print(agents_table(view))
+        out = console()
+        out.print(agents_table(view, out.width))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class AgentWorkflow:
         self._helpers = Helpers(spec, self._progress)
         self._display = AgentDisplay(spec, self._progress)
         self._decisions = Decisions(spec.policy, self._display.waits)
-        self._started = workflow.now()
+        self._started = self._called = workflow.now()
 
     @workflow.run
     async def run(self, _: AgentSpec) -> AgentResult:
@@ -125,13 +125,12 @@ class AgentWorkflow:
         spec, progress, remark = self._spec, self._progress, unsaid.remark
         if progress.on_last_turn:
             remark = f"{remark}\n\n{LAST_TURN}" if remark else LAST_TURN
-        first = progress.turns == 0
         call = ModelCall(
             run=spec.run,
             agent_id=spec.agent_id,
             turn=progress.turns + 1,
             agent=spec.agent,
-            opening=self._opening if first else None,
+            opening=None if progress.turns else self._opening,
             results=unsaid.results,
             charged=unsaid.charged,
             remark=remark,
@@ -169,16 +168,15 @@ class AgentWorkflow:
 
     async def _run_tools(self, uses: Sequence[ToolUse]) -> Sequence[ToolResult]:
         """In parallel when all only read, else in order, each on what the one before it left."""
-        asked = workflow.now()
-        tasks = [use for use in uses if use.name == TASK]
-        shares = Shares(len(tasks) + 1)  # one for going on with what they bring
+        self._called = workflow.now()
+        shares = Shares(1 + sum(use.name == TASK for use in uses))  # one to go on with the answers
         if all(use.read_only for use in uses):
             results = await together(self._run_tool(use, shares) for use in uses)
         else:
             results = [await self._run_tool(use, shares) for use in uses]
         for result in results:
             self._progress.tool_ended(result)
-        self._progress.worked(sum(r.seconds for r in results), _seconds_since(asked))
+        self._progress.worked(sum(r.seconds for r in results), _seconds_since(self._called))
         return results
 
     async def _run_tool(self, use: ToolUse, shares: Shares) -> ToolResult:
@@ -207,7 +205,8 @@ class AgentWorkflow:
 
     async def _run_call(self, call: ToolCall, shares: Shares) -> ToolResult:
         if call.use.name == TASK:
-            left = self._spec.limits.max_active_seconds - self._active_seconds()
+            active = self._active_seconds() - _seconds_since(self._called)
+            left = self._spec.limits.max_active_seconds - active  # this turn may have been idle
             return await self._helpers.run(call, shares, left)
         return await gateway.run_tool(call)
 
@@ -217,7 +216,8 @@ class AgentWorkflow:
         return self._progress.bound_met(self._active_seconds()) or history_bound(events, size)
 
     def _active_seconds(self) -> float:
-        return _seconds_since(self._started) - self._progress.idle_seconds
+        progress = self._progress
+        return progress.seconds_before + _seconds_since(self._started) - progress.idle_seconds
 
     def _end(
         self,
@@ -243,6 +243,7 @@ class AgentWorkflow:
             turns=progress.turns,
             spent=progress.spent,
             helpers=tuple(progress.helpers.lines),
+            active_seconds=self._active_seconds(),
         )
 
 

@@ -84,7 +84,7 @@ class Helpers:
             max_turns=min(limits.max_turns, agent.max_turns or limits.max_turns),
             max_tokens=had.tokens + promise.allowance.tokens,
             max_cost_usd=had.cost_usd + promise.allowance.cost_usd,
-            max_active_seconds=max(1.0, seconds_left),
+            max_active_seconds=max(1.0, seconds_left) + (before.active_seconds if before else 0),
             max_agents=len(before.helpers) if before else promise.agents,
             max_depth=limits.max_depth - 1,
         )

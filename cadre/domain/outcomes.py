@@ -54,7 +54,8 @@ class AgentResult(Value):
 
     `snapshot` is the workspace's state at its end; `why` says in one line what ended it, where
     that was not its report, and `said` what its model said last, in short. `spent` is its own;
-    `helpers` are its sub-agents with theirs. Its conversation stays in the object store, so with
+    `helpers` are its sub-agents with theirs, `active_seconds` the time in which it worked itself,
+    all of it since its first beginning. Its conversation stays in the object store, so with
     `unsaid` it can go on where it stopped.
     """
 
@@ -69,6 +70,7 @@ class AgentResult(Value):
     turns: int
     spent: Spent
     helpers: tuple[AgentLine, ...] = ()
+    active_seconds: float = 0.0
     unsaid: Unsaid = Unsaid()
 
     @property

@@ -31,7 +31,8 @@ CUT_OFF = (
 class Progress:
     """The state of an agent's loop. `idle_seconds` went by without any work of its own: in an
     outage, while no worker was there, or while its sub-agents worked. These are in `helpers`.
-    `said` is what its model said last, in short."""
+    `said` is what its model said last, in short, and `seconds_before` how long it was active before
+    it went on."""
 
     limits: Limits
     snapshot: str
@@ -42,6 +43,7 @@ class Progress:
     last_strike: str = ""
     idle_seconds: float = 0.0
     said: str = ""
+    seconds_before: float = 0.0
 
     @classmethod
     def after(cls, before: AgentResult | None, limits: Limits, snapshot: str) -> Progress:
@@ -49,7 +51,9 @@ class Progress:
         if before is None:
             return cls(limits, snapshot)
         helpers = Ledger(lines=list(before.helpers))
-        return cls(limits, snapshot, before.turns, before.spent, helpers, said=before.said)
+        progress = cls(limits, snapshot, before.turns, before.spent, helpers, said=before.said)
+        progress.seconds_before = before.active_seconds
+        return progress
 
     def bound_met(self, active_seconds: float) -> Bound | None:
         """The bound that the work has met after so many seconds of activity, if any."""

@@ -4,6 +4,7 @@ an agent's questions on the page of its run as well."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
@@ -24,6 +25,7 @@ MAX_TOLD = 10
 MAX_LINE_CHARS = 200
 _AGENTS = "agents: "
 _THEN = " · "
+_MARKUP = re.compile(r"[\\`*\[\]<>]")
 
 Name = Annotated[str, Field(max_length=200)]
 
@@ -108,7 +110,8 @@ def waiting_text(
     texts = [_question_text(workflow, question) for question in questions]
     pages = f"namespaces/{quote(namespace, safe='')}/workflows"
     texts += [_agent_text(workflow, pages, each, q) for each in agents for q in each.questions]
-    lines = [f"- refused: {cell(refusal.why)}" for refusal in refusals[-MAX_SHOWN_REFUSALS:]]
+    last = refusals[-MAX_SHOWN_REFUSALS:]
+    lines = [f"- refused: {_plain(refusal.why[:300])}" for refusal in last]
     return "\n\n".join([*texts, "\n".join(lines)] if lines else texts)
 
 
@@ -127,16 +130,27 @@ def _question_text(workflow: str, question: Question) -> str:
 
 
 def _agent_text(run: str, pages: str, agent: AgentAsks, question: Asked) -> str:
-    """A question of an agent. The link is relative: details are a page in the UI's root."""
+    """A question of an agent, none of whose words is markup: anybody can send them. The link is
+    relative: details are a page in the UI's root."""
     name, workflow = f"{agent.agent_id}/{question.id}", f"{run}/{agent.agent_id}"
     place = "/".join((quote(workflow, safe=""), quote(agent.run_id, safe=""), "user-metadata"))
-    title = question.title.replace("`", "'")  # an agent chose it, and here it stands as code
+    whom = _whom([_plain(approver) for approver in question.approvers], question.expires)
     return (
-        f"#### {name} waits for {_whom(question.approvers, question.expires)}\n\n`{title}`\n\n"
-        f"To answer on a terminal: `cadre approvals {run}`, then `cadre approve {run} {name}`\n\n"
+        f"#### {_plain(name)} waits for {whom}\n\n{_code(question.title)}\n\n"
+        f"To answer on a terminal: `cadre approvals {run}`, then "
+        f"{_code(f'cadre approve {run} {name}')}\n\n"
         "To answer in this UI: the page of the workflow "
-        f"[{workflow}]({pages}/{place})"
+        f"[{_plain(workflow)}]({pages}/{place})"
     )
+
+
+def _plain(text: str) -> str:
+    """`text` as one line of Markdown that looks as it is written."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    return "`" + " ".join(text.split()).replace("`", "'") + "`"
 
 
 def _whom(approvers: Sequence[str], expires: datetime | None) -> str:

@@ -121,6 +121,15 @@ async def test_a_hook_has_a_person_asked(player: Player) -> None:
     assert files.count("once") == 1
 
 
+async def test_the_attempts_before_a_person_was_asked_do_not_count(player: Player) -> None:
+    wanted = await player.call(hooked(asking_hook()), "Write", file_path="new.txt", content="hi\n")
+    call = wanted.model_copy(update={"may_ask": True})
+    asks = (await player.run(call, attempt=5)).asks
+    assert asks is not None
+    assert not (await player.run(decided(call, asks.sha256))).is_error
+    assert "new.txt:hi" in await player.files()
+
+
 async def test_a_hook_asks_about_a_call_that_only_reads(player: Player) -> None:
     rules = hooked(before(asking_hook().command.partition("; ")[2]))
     call, asks = await asking(player, await player.call(rules, "Read", file_path="src/a.py"))

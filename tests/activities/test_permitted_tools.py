@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -90,9 +91,11 @@ class Player:
             use=ToolUse(id="u", name=tool, title=tool, read_only=read_only),
         )  # fmt: skip
 
-    async def run(self, call: ToolCall) -> ToolResult:
+    async def run(self, call: ToolCall, *, attempt: int = 1) -> ToolResult:
         """Run a call; the next one starts from what it left."""
-        result: ToolResult = await ActivityEnvironment().run(self._tools.run, call)
+        environment = ActivityEnvironment()
+        environment.info = dataclasses.replace(environment.info, attempt=attempt)
+        result: ToolResult = await environment.run(self._tools.run, call)
         self._snapshot = result.snapshot
         return result
 

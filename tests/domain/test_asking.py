@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -16,7 +17,7 @@ from cadre.domain.asking import (
     opened,
     tool_question,
 )
-from cadre.domain.decisions import MAX_TEXT_CHARS, Decision, Policy, Question
+from cadre.domain.decisions import MAX_TEXT_CHARS, Decision, Policy, Question, Refusal
 from cadre.domain.turns import ToolAsks, ToolCall, ToolUse
 from cadre.domain.waiting import (
     MAX_TOLD,
@@ -116,6 +117,19 @@ def test_a_run_shows_what_its_agents_ask() -> None:
     assert own_part(line) == ""
     own = opened(Question(id="parts", text="Go?"), "parts", Policy(), NOW)
     assert own_part(waiting_line([own], below)) == waiting_line([own]) == "parts"
+
+
+def test_what_anybody_can_send_is_no_markup_on_the_page_of_a_run() -> None:
+    link = "\n\n[click](https://example.invalid) ` "
+    told = {"id": f"a{link}", "title": f"b{link}", "approvers": [f"c{link}"]}
+    sent = read_asks([json.dumps({"agent_id": f"worker.1/{link}", "questions": [told]}).encode()])
+    assert isinstance(sent, AgentAsks)
+    refused = Refusal(at=NOW, why=f"d{link}")
+    text = waiting_text("r1", [], [refused], [sent])
+    seen = re.sub(r"\\.|`[^`\n]*`", "", text)  # neither what is escaped nor code
+    assert "[click]" not in seen
+    assert not re.search(r"^\[", text, re.MULTILINE), "and none begins a line"
+    assert text.count("\n\n") == 4
 
 
 def test_what_an_agent_tells_is_bounded_and_checked() -> None:

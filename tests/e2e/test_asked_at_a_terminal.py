@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.harness import PATIENCE_SECONDS, ROOT, SCENARIOS, Home, git, make_repo
 
 PROMPT = "Enter leaves it open: "
+CURSOR_UP = "\x1b[1A"
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -32,7 +33,7 @@ class Terminal:
         )  # fmt: skip
         os.close(inner)
         os.set_blocking(self._end, False)
-        self.text = ""
+        self.text = self.raw = ""
         self._read = 0
 
     def until(self, words: str) -> str:
@@ -48,6 +49,7 @@ class Terminal:
             except OSError:  # nobody has it open any more
                 pytest.fail(f"{words!r} did not come: {self.text[-2000:]}")
             else:
+                self.raw += more
                 self.text += ESCAPES.sub("", more).replace("\r\n", "\n")
         start, self._read = self._read, at + len(words)
         return self.text[start : self._read]
@@ -95,6 +97,8 @@ def test_a_person_answers_agents_at_the_terminal_of_the_run(tmp_path: Path) -> N
             here.type("n not that file")
             assert "rejected by" in here.until(": not that file\n")
             here.until(PROMPT)
+            after = here.raw.rpartition(": not that file\r\n")[2]
+            assert CURSOR_UP not in after.partition("here  ")[0], "drawn over what was said"
             here.type("y")
             here.until("approved by")
             here.until("verdict")

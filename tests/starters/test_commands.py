@@ -237,6 +237,15 @@ WRONG = {
     "bound": (["--scouts", "11"], "--scouts 11: Input should be less than or equal to 10"),
     "number": (["--scouts", "many"], "--scouts"),
     "ID": (["--id", "../x"], "--id ../x: take a-z"),
+    "empty ID": (["--id", ""], "--id : take a-z"),
+    "empty check": (["--check", " "], "--check: it is empty"),
+    "nobody": (["--approvers", ""], "--approvers: it is empty"),
+    "four eyes": (
+        ["--four-eyes", "--requested-by", "ann", "--approvers", "ann"],
+        "--four-eyes: nobody could decide: --approvers names ann alone",
+    ),
+    "mode": (["--permission-mode", "none"], "--permission-mode none: Input should be 'default', "),
+    "expiry": (["--on-expiry", "edit"], "--on-expiry edit: say approve or reject"),
     "tool": (["--disallowed-tools", "Fly"], "'Fly': no such tool"),
     "option": (["--fly"], "--fly"),
 }

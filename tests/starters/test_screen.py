@@ -11,6 +11,7 @@ from rich.console import Console
 from cadre.domain.budget import Spent
 from cadre.domain.outcomes import AgentResult, AgentState, PartLine, PartState, RunResult, RunStatus
 from cadre.runtime.events import types as e
+from starters.list import listed
 from starters.screen import screen
 from starters.tree import rows
 from starters.view import AgentView, RunView
@@ -24,12 +25,15 @@ def test_what_an_agent_does_is_cut_and_nothing_else(width: int) -> None:
     agent = AgentView("reviewer.1", "claude-sonnet-5-5", "reviewer", now)
     agent.doing = {"1": "Bash: python3 -m unittest -q with a long row of further arguments" * 2}
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(screen(RunView(run="r", started=now, agents={"reviewer.1": agent}), now, 40))
+    view = RunView(run="r", started=now, agents={"reviewer.1": agent})
+    console.print(screen(view, now, 40, width))
     row = next(line for line in console.export_text().splitlines() if "reviewer.1" in line)
     for whole in ("thinking", "claude-sonnet-5-5", "$0.0000"):
         assert whole in row
     assert row.rstrip().endswith("…")
     assert len(row) <= width
+    assert ("0%" in row) == (width >= 100), "a narrow terminal has no room for it"
+    assert "Bash: pyth" in row
 
 
 def at(agent_id: str, number: int = 1) -> e.Place:
@@ -121,6 +125,36 @@ def test_on_a_small_terminal_those_who_work_are_seen() -> None:
     assert all(any(f"─ {name} " in line for line in text) for name in many[25:])
     assert "   I look" in text
     assert "   and 14 more" in text
+
+
+def test_runs_can_be_told_apart_on_a_narrow_terminal() -> None:
+    row = {
+        "run": "fan-out-u44kzu", "pattern": "fan-out", "status": "approved",
+        "repo": "/home/somebody/src/bookings", "cost_usd": 0.0247,
+        "started": "2026-01-05T09:12:30+00:00", "seconds": 14.1, "open": False,
+    }  # fmt: skip
+
+    def drawn(width: int) -> str:
+        console = Console(width=width, record=True, file=io.StringIO())
+        console.print(listed([row], width))
+        return console.export_text().splitlines()[1]
+
+    assert drawn(80).split() == [
+        "fan-out-u44kzu", "fan-out", "approved", "bookings", "$0.0247", "01-05", "09:12", "14.1s",
+    ]  # fmt: skip
+    assert "/home/somebody/src/bookings" in drawn(160)
+    assert "2026-01-05T09:12:30+00:00" in drawn(160)
+
+
+def test_whose_word_is_waited_for_stands_below_the_tree() -> None:
+    view = RunView.of([started("worker.1"), started("worker.2")])
+    view.apply(e.WaitingChanged(at=at("", 5), what="parts"))
+    view.apply(e.WaitingChanged(at=at("worker.2", 5), what="write-1 (ann)"))
+    assert "waits for a decision: parts, worker.2/write-1 (ann)" in lines(view)
+    view.apply(e.WaitingChanged(at=at("", 6), what=""))
+    assert "waits for a decision: worker.2/write-1 (ann)" in lines(view)
+    view.apply(ended("worker.2"))
+    assert not [line for line in lines(view) if line.startswith("waits")]
 
 
 def writing(agent_id: str, text: str, attempt: int = 1) -> e.Writing:

@@ -106,6 +106,19 @@ async def test_one_that_writes_hands_its_files_back(client: Client) -> None:
     assert result.snapshot == "tree0+Edit"
 
 
+async def test_what_one_takes_is_not_taken_from_the_time_of_the_next(client: Client) -> None:
+    """The asker is idle then, also within a turn."""
+    acts, name = script(asks(TASK, TASK, read_only=False), writer), f"r-{uuid.uuid4().hex[:8]}"
+    await run(client, acts, name=name)
+    seconds = []
+    for number in (1, 2):
+        history = await client.get_workflow_handle(f"{name}/lead/worker.{number}").fetch_history()
+        began = history.events[0].workflow_execution_started_event_attributes
+        [spec] = await client.data_converter.decode(began.input.payloads, [AgentSpec])
+        seconds.append(spec.limits.max_active_seconds)
+    assert seconds[0] == seconds[1] > 1
+
+
 async def test_one_that_must_not_write_asks_nobody_to_write(client: Client) -> None:
     acts = script(asks(TASK), writer, below=edits)
     await run(client, acts, role=SCOUT)
