@@ -20,6 +20,9 @@ from cadre.tools.sandbox import Sandbox
 from cadre.tools.targets import request_of
 from cadre.tools.workspace import Lease, RefusedError, View, Workspaces
 
+# More attempts than there can be until a person is asked.
+ATTEMPTS_BEFORE = 1_000_000
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -83,10 +86,9 @@ class ToolActivities:
         return await self._change(call, given, request)
 
     async def _change(self, call: ToolCall, given: object, request: Request) -> Ran | ToolAsks:
-        # Attempts count anew once a person was asked, and must not be taken for earlier ones.
-        stage = "new" if call.decision is None else "decided"
-        call_id = f"{call.agent_id}/{call.turn}/{call.use.id}/{stage}"
-        attempt = activity.info().attempt
+        call_id, attempt = f"{call.agent_id}/{call.turn}/{call.use.id}", activity.info().attempt
+        if call.decision is not None:  # attempts count anew then, and all are later ones
+            attempt += ATTEMPTS_BEFORE
         lease = await self._workspaces.begin(call.workspace, call.snapshot, call_id, attempt)
         output = await self._run_tool(call, given, request, lease)
         # Not finished, so the next call rolls back what a hook did.

@@ -103,6 +103,7 @@ async def read_line(prompt: str) -> str:
     terminal, loop = sys.stdin.fileno(), asyncio.get_running_loop()
     termios.tcflush(terminal, termios.TCIFLUSH)
     line: asyncio.Future[bytes] = loop.create_future()
+    typed = b""
 
     def read() -> None:
         loop.remove_reader(terminal)
@@ -110,6 +111,9 @@ async def read_line(prompt: str) -> str:
 
     loop.add_reader(terminal, read)
     try:
-        return (await line).decode(errors="replace").strip()
+        typed = await line
+        return typed.decode(errors="replace").strip()
     finally:
         loop.remove_reader(terminal)
+        if not typed.endswith(b"\n"):  # Ctrl-C or Ctrl-D: what follows has a line of its own
+            say()

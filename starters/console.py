@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import sys
 from collections.abc import Callable, Coroutine
@@ -46,6 +47,11 @@ def _status(app: typer.Typer, name: str, arguments: list[str]) -> int:
     except CadreError as error:
         complain(error.message)
         return WRONG_INPUT if error.kind is ErrorKind.WRONG_INPUT else NOT_APPROVED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        complain(f"{error.filename or 'the output'} cannot be written: {error.strerror}")
+        return NOT_APPROVED
     return status if isinstance(status, int) else OK
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import PurePath
 from typing import NamedTuple
 
 from rich.table import Table
@@ -19,7 +20,7 @@ from cadre.runtime.settings import Settings
 from cadre.storage.objects import Objects
 from starters.console import clean, complain, one_line, say
 from starters.find import recorded_events, status_words
-from starters.screen import console
+from starters.screen import WIDE, console
 
 LIMIT = 10_000
 
@@ -102,19 +103,28 @@ def print_all(rows: Sequence[Row], since: datetime) -> None:
     if not rows:
         say(f"no runs since {since:%Y-%m-%d %H:%M}")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("run", "pattern", "status", "repo", "started"):
-        table.add_column(column, no_wrap=column == "run")
-    table.add_column("cost", justify="right", no_wrap=True)
-    for row in rows:
-        cells = (row.run, row.pattern, row.status, row.repo, f"{row.started:%Y-%m-%d %H:%M}")
-        table.add_row(*(Text(one_line(cell)) for cell in cells), usd(row.cost_usd))
-    console().print(table)
+    out = console()
+    out.print(listed(rows, out.width))
     say()
     for pattern, cost in _sums(rows, lambda row: row.pattern).items():
         say(f"{clean(pattern):<12} {usd(cost)}")
     total = sum((row.cost_usd for row in rows), Decimal(0))
     say(f"{'total':<12} {usd(total)} for {len(rows)} runs since {since:%Y-%m-%d %H:%M}")
+
+
+def listed(rows: Sequence[Row], width: int) -> Table:
+    """The runs as a table for `width` columns."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("run", "pattern", "status", "repo", "started"):
+        table.add_column(column, no_wrap=column == "run")
+    table.add_column("cost", justify="right", no_wrap=True)
+    for row in rows:
+        repo, started = row.repo, f"{row.started:%Y-%m-%d %H:%M}"
+        if width < WIDE:  # what tells the runs apart
+            repo, started = PurePath(repo).name, f"{row.started:%m-%d %H:%M}"
+        cells = (row.run, row.pattern, row.status, repo, started)
+        table.add_row(*(Text(one_line(cell)) for cell in cells), usd(row.cost_usd))
+    return table
 
 
 def all_json(rows: Sequence[Row], since: datetime) -> dict[str, object]:

@@ -103,10 +103,11 @@ def _app(pattern: Pattern, include: list[str] | None) -> typer.Typer:
         request = checked(pattern, values, there)
         can_ask = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
         if request.asks and not detach and not can_ask:
+            parts = "; --yes starts the parts without asking" if "yes" in values else ""
             raise CadreError(
                 ErrorKind.WRONG_INPUT,
                 "nobody can be asked here: start it with --detach and decide later, see `cadre "
-                "approvals`; --yes starts the parts of a fan-out without asking",
+                f"approvals`{parts}",
             )
         work = _run(
             settings, pattern, request, there, detach=detach, as_json=as_json, can_ask=can_ask

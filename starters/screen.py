@@ -21,6 +21,7 @@ TAIL_LINES = 3
 OTHER_LINES = 8
 # Narrower than this, what an agent does is worth more than how much of its input was cached.
 WIDE = 100
+STATE_WIDTH = 15
 
 
 def console() -> Console:
@@ -92,8 +93,12 @@ def agents_table(view: RunView, width: int = FILE_WIDTH) -> Table:
 def _table(tree: list[Row], width: int) -> Table:
     wide = width >= WIDE
     table = Table(box=None, pad_edge=False, expand=False, header_style="dim")
-    for heading in ("agent", "state", "model"):
-        table.add_column(heading, no_wrap=True)
+    for heading, most in (
+        ("agent", None),
+        ("state", None if wide else STATE_WIDTH),
+        ("model", None),
+    ):
+        table.add_column(heading, no_wrap=True, max_width=most)
     for heading in ("turns", "tokens", *(("cached",) if wide else ()), "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")  # of all columns the one to be cut where there is no room

@@ -11,8 +11,7 @@ from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExec
 from temporalio.service import RPCError, RPCStatusCode
 
 from cadre.domain.errors import CadreError
-from cadre.runtime.events.recording import write_record
-from cadre.storage import keys
+from cadre.runtime.events.recording import is_recorded, write_record
 from cadre.storage.objects import Objects
 from cadre.tools.workspace import Workspaces
 
@@ -67,9 +66,13 @@ async def reap(
         ]
         if any(agent.status is WorkflowExecutionStatus.RUNNING for agent in agents):
             continue
+        last = {run: described.run_id}
+        for agent in agents:  # the last execution of each comes first
+            last.setdefault(agent.id, agent.run_id)
         try:
-            for agent_id in ["", *(agent.id.removeprefix(f"{run}/") for agent in agents)]:
-                if await objects.get(keys.record(run, agent_id)) is None:
+            for workflow_id, run_id in last.items():
+                agent_id = workflow_id.removeprefix(run).removeprefix("/")
+                if not await is_recorded(objects, run, agent_id, run_id):
                     await write_record(client, objects, run, agent_id)
         except CadreError as error:  # of another version, perhaps; the other runs must not wait
             log.warning("a run's record cannot be written", run=run, error=error.message)

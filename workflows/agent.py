@@ -216,8 +216,7 @@ class AgentWorkflow:
         return self._progress.bound_met(self._active_seconds()) or history_bound(events, size)
 
     def _active_seconds(self) -> float:
-        progress = self._progress
-        return progress.seconds_before + _seconds_since(self._started) - progress.idle_seconds
+        return self._progress.active_seconds(_seconds_since(self._started))
 
     def _end(
         self,

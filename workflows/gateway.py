@@ -25,7 +25,7 @@ from cadre.domain.budget import Spent
 from cadre.domain.decisions import CheckDecision, CheckedDecision
 from cadre.domain.delegation import Delegated, Delegation
 from cadre.domain.outcomes import AgentResult
-from cadre.domain.render import cell
+from cadre.domain.render import cell, inert
 from cadre.domain.runs import AgentSpec, PreparedRun, PrepareRun, RecordAgent, RecordRun
 from cadre.domain.settling import SettleAgent, Settled
 from cadre.domain.turns import ModelAnswer, ModelCall, SettleTurn, ToolCall, ToolResult
@@ -154,7 +154,7 @@ def start_agent(
         static_summary=cell(f"{spec.agent_id} · {spec.agent.model.id}", 200),
         static_details=(
             f"Definition: {spec.agent.name} ({spec.agent.source}), "
-            f"tools: {', '.join(spec.agent.tools) or 'none'}\n\n{spec.task}"
+            f"tools: {', '.join(spec.agent.tools) or 'none'}\n\n{inert(spec.task)}"
         ),
     )
 

@@ -11,6 +11,7 @@ from cadre.domain.deliveries import MergeInto, MoveBranch, ReadyMerge, Target
 from cadre.domain.workspaces import CommitChange
 from workflows import files
 from workflows.branch import ENGINE
+from workflows.ends import unless_cancelled
 from workflows.run import Run
 
 # How often a branch may move while it is merged.
@@ -41,6 +42,7 @@ class Merging:
                 if broken := await self._broken(ready.snapshot):
                     return "", f"merged with {target.name} as it is now, the check fails. {broken}"
                 new = await self._committed(ready)
+            unless_cancelled()
             if await self._moved(ready.tip, new):
                 return new, ""
         return "", f"{target.name} moved again and again while it was merged"

@@ -36,8 +36,8 @@ class WaitingAttribute:
 
 class Telling:
     """Tells a run what one of its agents asks: what it asks last, and one message after the other,
-    because nobody keeps two in their order. An agent that asks very often is silent in the end; what
-    it asks stands on its own page and in `cadre approvals` all the same."""
+    because nobody keeps two in their order. An agent that asks very often is silent in the end; its
+    questions stand on its own page and in `cadre approvals` all the same."""
 
     def __init__(self, run: str, agent_id: str) -> None:
         self._run = run

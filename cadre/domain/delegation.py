@@ -60,8 +60,10 @@ class Delegated(Value):
 
 
 def told(before: AgentResult, task: str) -> AgentResult:
-    """An agent's end, from which it goes on with a word of whoever asks it."""
-    words = "\n\n".join(filter(None, [before.unsaid.remark, task]))
+    """An agent's end, from which it goes on with a word of whoever asks it. Words that it was not
+    told yet are kept up to a length, as they travel in the history each time it is asked."""
+    untold = (before.unsaid.remark or "")[-MAX_TASK_CHARS:]
+    words = "\n\n".join(filter(None, [untold, task]))
     return before.model_copy(
         update={"unsaid": before.unsaid.model_copy(update={"remark": words}), "report": None}
     )

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from cadre.domain.agents import Agent
 from cadre.domain.budget import Estimate
-from cadre.domain.render import usd
+from cadre.domain.render import inert, usd
 from cadre.domain.reports import Split
 from cadre.domain.runs import RunInput
 from cadre.domain.usage import Model
@@ -74,6 +74,7 @@ def estimate_range(least: Decimal, most: Decimal) -> str:
 def split_text(split: Split, cost: Decimal, free: Decimal) -> str:
     """What a person decides on before the parts of a task start, as Markdown. Nothing is left out,
     since they answer for all of it; it is little longer than the report that it is made of."""
-    parts = [f"{n}. **{part.title}** {part.task}" for n, part in enumerate(split.parts, 1)]
+    told = ((inert(part.title), inert(part.task)) for part in split.parts)
+    parts = [f"{n}. **{title}** {task}" for n, (title, task) in enumerate(told, 1)]
     head = f"{len(parts)} agents would start, for probably {estimate_range(cost, cost)}"
-    return f"{head} ({usd(free)} are free).\n\n{split.summary}\n\n" + "\n".join(parts)
+    return f"{head} ({usd(free)} are free).\n\n{inert(split.summary)}\n\n" + "\n".join(parts)

@@ -51,9 +51,10 @@ class Progress:
         if before is None:
             return cls(limits, snapshot)
         helpers = Ledger(lines=list(before.helpers))
-        progress = cls(limits, snapshot, before.turns, before.spent, helpers, said=before.said)
-        progress.seconds_before = before.active_seconds
-        return progress
+        return cls(
+            limits, snapshot, before.turns, before.spent, helpers,
+            said=before.said, seconds_before=before.active_seconds,
+        )  # fmt: skip
 
     def bound_met(self, active_seconds: float) -> Bound | None:
         """The bound that the work has met after so many seconds of activity, if any."""
@@ -101,6 +102,10 @@ class Progress:
     def worked(self, seconds: float, elapsed: float) -> None:
         """Note that `seconds` of work took `elapsed` seconds; calls at once add up their work."""
         self.idle_seconds += max(0.0, elapsed - seconds)
+
+    def active_seconds(self, elapsed: float) -> float:
+        """How long it has been active in all, so many seconds after it began or went on."""
+        return self.seconds_before + elapsed - self.idle_seconds
 
     def tool_ended(self, result: ToolResult) -> None:
         """Take over what a tool left; an invalid call is a strike, any other wipes them off."""

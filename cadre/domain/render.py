@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -12,6 +13,8 @@ from cadre.domain.outcomes import AgentLine, PartLine, RunResult, RunStatus
 # Temporal's UI gives a table's cells no margin: an em space, kept from being trimmed by a
 # zero-width space behind it.
 MARGIN = "\u2003\u200b"
+# The middle of a link or of its definition, and the beginning of an HTML tag or an address.
+_LIVE = re.compile(r"\](?=[(\[:])|<(?=[A-Za-z/!?])")
 
 
 def usd(amount: Decimal) -> str:
@@ -94,10 +97,13 @@ def result_details(result: RunResult) -> str:
         if check is not None:
             facts.append(f"Check {when}: {'passes' if check.passed else 'fails'}")
     facts += [cell(f"Delivery {delivery_words(line)}") for line in result.deliveries]
-    findings = [f"**{f.severity.value}** {f.path}: {cell(f.message)}" for f in result.findings]
+    findings = [
+        f"**{finding.severity.value}** {cell(finding.path)}: {cell(finding.message)}"
+        for finding in result.findings
+    ]
     parts = [
         f"### {result.status.value}",
-        result.summary,
+        inert(result.summary),
         _bullets(facts),
         _bullets(findings),
         parts_table(result.parts),
@@ -119,6 +125,12 @@ def _bullets(lines: Iterable[str]) -> str:
 
 
 def cell(text: str, limit: int = 300) -> str:
-    """`text` as one line that cannot break out of a table's cell."""
-    line = " ".join(text.split()).replace("|", "\\|")
+    """`text` as one line that cannot break out of a table's cell, and holds nothing live."""
+    line = inert(" ".join(text.split()).replace("|", "\\|"))
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def inert(text: str) -> str:
+    """Text of an agent or of a file, in which Markdown finds no link, image or HTML: what would
+    begin one is parted by a space of no width, so that it looks as it was written."""
+    return _LIVE.sub("\\g<0>\u200b", text)

@@ -8,7 +8,7 @@ import resource
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -151,6 +151,10 @@ def leave(status: int) -> NoReturn:
     of a run).
     """
     for stream in (sys.stdout, sys.stderr):
-        with suppress(BrokenPipeError):  # nobody reads it any more
+        try:
             stream.flush()
+        except BrokenPipeError:  # nobody reads it any more
+            pass
+        except OSError:  # such as a full disk: what was to be written is lost
+            status = status or 1
     os._exit(status)

@@ -14,7 +14,7 @@ from activities.tasks import TaskActivities
 from activities.transcripts import Conversation, Transcripts
 from cadre.domain.agents import TASK, Agent, Role
 from cadre.domain.budget import Bound, Spent
-from cadre.domain.delegation import Delegated, Refused, Wanted
+from cadre.domain.delegation import MAX_TASK_CHARS, Delegated, Refused, Wanted
 from cadre.domain.outcomes import AgentResult, AgentState, Unsaid
 from cadre.domain.turns import ToolCall, ToolUse
 from cadre.domain.usage import Usage
@@ -110,6 +110,19 @@ async def test_one_that_reported_can_be_asked_further(tasks: Tasks) -> None:
     assert isinstance(wanted, Wanted)
     assert wanted.before is not None
     assert (wanted.before.unsaid.remark, wanted.before.report) == ("And then?", None)
+
+
+async def test_what_one_is_told_again_and_again_does_not_grow(tasks: Tasks) -> None:
+    """Each time it ends before it is told anything, so that all of that would be told then."""
+    ended, prompt = RAN_OUT, "x" * MAX_TASK_CHARS
+    for _ in range(5):
+        await tasks.answer(ended)
+        wanted = await tasks.read(resume=SCOUT, prompt=prompt)
+        assert isinstance(wanted, Wanted)
+        assert wanted.before is not None
+        ended = wanted.before
+    assert (ended.unsaid.remark or "").endswith(f"\n\n{prompt}")
+    assert len(ended.unsaid.remark or "") < 3 * MAX_TASK_CHARS
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ class Terminal:
         start, self._read = self._read, at + len(words)
         return self.text[start : self._read]
 
-    def type(self, line: str) -> None:
-        os.write(self._end, f"{line}\n".encode())
+    def type(self, line: str, end: str = "\n") -> None:
+        os.write(self._end, f"{line}{end}".encode())
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -108,7 +108,11 @@ def test_a_person_answers_agents_at_the_terminal_of_the_run(tmp_path: Path) -> N
 
         with terminal(home, *asking, "left") as left:
             left.until(PROMPT)
+            left.type("\x04", end="")
+            left.until("\nworker.")
+            left.until(" is left open: `cadre approve left worker.")
+            left.until(PROMPT)
             os.killpg(left.process.pid, signal.SIGINT)
-            left.until("the run goes on: `cadre watch left` follows it")
+            left.until("\ncadre: the run goes on: `cadre watch left` follows it")
             assert left.process.wait(timeout=PATIENCE_SECONDS) == 130
         assert "left  worker.1/write-1" in home.run("approvals").stdout

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -291,6 +292,16 @@ def test_wrong_arguments_are_one_line(
     assert (done.returncode, done.stdout) == (2, "")
     assert expected in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_said_in_a_line(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "starters.cli", "--help"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "cadre: the output cannot be written: No space left on device\n"
 
 
 def test_an_empty_repository_has_nothing_to_start_from(cadre: Cadre, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,8 @@ from rich.console import Console
 from cadre.domain.budget import Spent
 from cadre.domain.outcomes import AgentResult, AgentState, PartLine, PartState, RunResult, RunStatus
 from cadre.runtime.events import types as e
+from starters import cost_of_all
+from starters.cost_of_all import Row
 from starters.list import listed
 from starters.screen import screen
 from starters.tree import rows
@@ -61,7 +64,7 @@ def fan_out(*tasks: str) -> e.RunStarted:
 
 def lines(view: RunView, height: int = 40, width: int = 120) -> list[str]:
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(screen(view, NOW, height))
+    console.print(screen(view, NOW, height, width))
     return [line.rstrip() for line in console.export_text().splitlines()]
 
 
@@ -106,6 +109,23 @@ def test_the_parts_of_a_fan_out() -> None:
     assert (rows(view)[0].state, rows(view)[0].now) == ("left out", "Draw a cross: a conflict")
 
 
+def test_a_long_state_cuts_no_figures() -> None:
+    view = RunView.of([fan_out("Draw a cross"), started("worker.1")])
+    view.apply(ended("worker.1", {"summary": "s"}))
+    why = PartLine(number=1, title="Draw a cross", state=PartState.RESOLVED)
+    view.apply(
+        e.RunEnded(
+            at=at("", 9), close="completed",
+            result=RunResult(run="r", status=RunStatus.APPROVED, parts=(why,)),
+        )
+    )  # fmt: skip
+    view.agents["worker.1"].model = "claude-sonnet-5-5"
+    [row] = [line for line in lines(view, width=80) if "worker.1" in line]
+    assert why.state.value not in row
+    for whole in ("claude-sonnet-5-5", " 1 ", "$0.0000", "Draw"):
+        assert whole in row
+
+
 def test_a_splitter_names_the_parts() -> None:
     parts: dict[str, object] = {
         "parts": [{"title": "One", "task": "t"}, {"title": "Two", "task": "t"}]
@@ -144,6 +164,23 @@ def test_runs_can_be_told_apart_on_a_narrow_terminal() -> None:
     ]  # fmt: skip
     assert "/home/somebody/src/bookings" in drawn(160)
     assert "2026-01-05T09:12:30+00:00" in drawn(160)
+
+
+def test_what_runs_cost_on_a_narrow_terminal() -> None:
+    row = Row(
+        run="fan-out-u44kzu", pattern="fan-out", status="approved", repo="/home/x/src/bookings",
+        started=datetime(2026, 1, 5, 9, 12, tzinfo=UTC), cost_usd=Decimal("0.0247"),
+    )  # fmt: skip
+
+    def drawn(width: int) -> str:
+        console = Console(width=width, record=True, file=io.StringIO())
+        console.print(cost_of_all.listed([row], width))
+        return console.export_text().splitlines()[1]
+
+    assert drawn(80).split() == [
+        "fan-out-u44kzu", "fan-out", "approved", "bookings", "01-05", "09:12", "$0.0247",
+    ]  # fmt: skip
+    assert "/home/x/src/bookings  2026-01-05 09:12" in drawn(160)
 
 
 def test_whose_word_is_waited_for_stands_below_the_tree() -> None:

@@ -12,11 +12,12 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from cadre.domain.budget import Bound
 from cadre.domain.decisions import Choice
 from cadre.domain.outcomes import AgentState
 from tests.workflows.holding import Hold, cancel
 from tests.workflows.scripted import Script, report, uses
-from tests.workflows.test_agent import by_turn
+from tests.workflows.test_agent import by_turn, run, spec
 from tests.workflows.test_asking import asking, decide, open_questions, started
 
 PATIENCE_SECONDS = 15
@@ -24,8 +25,9 @@ PATIENCE_SECONDS = 15
 
 @dataclass
 class Deaf(Interceptor):
-    """A tool call that ends as it would have, though it is cancelled meanwhile."""
+    """A call of the activity `name` that ends as it would have, though it is cancelled."""
 
+    name: str = "tool.run"
     entered: asyncio.Event = field(default_factory=asyncio.Event)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
@@ -38,7 +40,7 @@ class _Deaf(ActivityInboundInterceptor):
         self._deaf = deaf
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
-        if activity.info().activity_type == "tool.run":
+        if activity.info().activity_type == self._deaf.name:
             self._deaf.entered.set()
             while not activity.is_cancelled():
                 activity.heartbeat()
@@ -59,6 +61,17 @@ async def test_nobody_is_asked_after_the_agent_was_asked_to_end(client: Client) 
         result = await asyncio.wait_for(handle.result(), PATIENCE_SECONDS)
     assert result.state is AgentState.CANCELLED
     assert script.notices == []
+
+
+async def test_the_time_before_it_went_on_counts(client: Client) -> None:
+    script = Script(by_turn(report(a=1), report(a=2)))
+    first = await run(client, script, spec())
+    assert first.active_seconds >= 0
+    long = first.model_copy(update={"active_seconds": spec().limits.max_active_seconds})
+    again = await run(client, script, spec().model_copy(update={"before": long}))
+    assert (again.state, again.bound, again.turns) == (AgentState.BOUND, Bound.TIME, 1)
+    assert again.active_seconds >= long.active_seconds
+    assert len(script.model_calls) == 1
 
 
 async def turns_answered(handle: WorkflowHandle[Any, Any]) -> int:

@@ -16,6 +16,7 @@ from cadre.domain.deliveries import DeliveryLine, DeliveryState, MakeDelivery, R
 from cadre.domain.outcomes import RunResult, RunStatus
 from tests.workflows.course import agents, run
 from tests.workflows.holding import Hold, cancel
+from tests.workflows.test_agent_ends import Deaf
 from tests.workflows.test_approval import APPROVE, Delivering, answered, wanted
 from tests.workflows.test_fan_out import asked_questions
 from workflows.approval import ApprovalInput
@@ -95,6 +96,25 @@ async def test_a_run_that_is_cancelled_inside_a_push_records_what_is_known(
     assert ((first.state, first.absent), script.looks) == (found, 1)
     assert second.state is DeliveryState.NOT_TRIED
     assert script.made == [], "it was held before it was made"
+
+
+async def test_nothing_is_merged_after_the_run_was_asked_to_end(client: Client) -> None:
+    """Also where what it waited for then ends as it would have."""
+    deaf, hold = Deaf("delivery.prepare_merge"), Hold("")
+    ready = ReadyMerge(tip="tip", snapshot="tree", forward=True)
+    script = Remote(agents(), ready=[ready], interceptors=(deaf, hold))
+    spec = wanted("cancelled-before-merge", deliver=("merge:main",))
+    going = asyncio.ensure_future(run(client, script, spec))
+    [question] = await asked_questions(client, spec.run)
+    decision = Decision(id=question.id, verdict="approve", by="ann")
+    await client.get_workflow_handle(spec.run).execute_update("decide", decision)
+    await asyncio.wait_for(deaf.entered.wait(), 60)
+    await cancel(client, spec.run)
+    with pytest.raises(WorkflowFailureError):
+        await asyncio.wait_for(going, 60)
+    assert script.moved == []
+    [result] = hold.results
+    assert [line.state for line in result.deliveries] == [DeliveryState.NOT_TRIED]
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from pydantic import ValidationError
 from temporalio.client import Client, WorkflowHistory
 from temporalio.converter import DataConverter
 
@@ -61,7 +62,19 @@ async def write_record(
     workflow_id = f"{run}/{agent_id}" if agent_id else run
     history = await client.get_workflow_handle(workflow_id).fetch_history()
     events = await record_of(history, client.data_converter, describe)
-    key = keys.record(run, agent_id)
-    known = EVENTS.validate_json(await objects.get(key) or b"[]")
+    known = await _recorded(objects, run, agent_id)
     before = [event for event in known if event.at.run_id != history.run_id]
-    await objects.put(key, EVENTS.dump_json([*before, *events]))
+    await objects.put(keys.record(run, agent_id), EVENTS.dump_json([*before, *events]))
+
+
+async def is_recorded(objects: Objects, run: str, agent_id: str, run_id: str) -> bool:
+    """Whether the record of a workflow has the execution `run_id`, which is Temporal's. One that
+    another version wrote, and that cannot be read, stays as it is."""
+    try:
+        return any(event.at.run_id == run_id for event in await _recorded(objects, run, agent_id))
+    except ValidationError:
+        return True
+
+
+async def _recorded(objects: Objects, run: str, agent_id: str) -> list[e.Event]:
+    return EVENTS.validate_json(await objects.get(keys.record(run, agent_id)) or b"[]")
