@@ -132,5 +132,5 @@ def cell(text: str, limit: int = 300) -> str:
 
 def inert(text: str) -> str:
     """Text of an agent or of a file, in which Markdown finds no link, image or HTML: what would
-    begin one is parted by a space of no width, so that it looks as it was written."""
-    return _LIVE.sub("\\g<0>\u200b", text)
+    begin one is parted by a hair's breadth, so that it can be read as it was written."""
+    return _LIVE.sub("\\g<0>\N{HAIR SPACE}", text)

@@ -1,4 +1,4 @@
-"""Texts of agents in what people read look as they were written, and nothing in them is live."""
+"""Texts of agents in what people read can be read as written, and nothing in them is live."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cadre.domain.estimate import split_text
 from cadre.domain.outcomes import Ending, PartLine, PartState, RunResult, RunStatus
 from cadre.domain.render import cell, inert, result_details
 from cadre.domain.reports import Finding, Severity, Split, SplitPart
+from starters.console import clean
 
 LIVE = (
     "[approve here](http://example.invalid)",
@@ -31,11 +32,12 @@ def is_live(text: str) -> bool:
 
 
 @pytest.mark.parametrize("text", LIVE)
-def test_it_looks_as_it_was_written_and_is_not_live(text: str) -> None:
+def test_it_can_be_read_as_written_and_is_not_live(text: str) -> None:
     assert is_live(text)
     assert not is_live(inert(text))
     assert not is_live(cell(text))
-    assert inert(text).replace("\u200b", "") == text
+    assert clean(inert(text)) == inert(text), "a terminal shows it as well"
+    assert inert(text).replace("\N{HAIR SPACE}", "") == text
 
 
 @pytest.mark.parametrize("text", ["a < b", "f[0]", "list[int]", "x <= y", "1. [ ] to do"])
