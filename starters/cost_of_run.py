@@ -86,6 +86,9 @@ def _compared(estimate: Estimate, total: Spent) -> str:
 
 
 def _limits(view: RunView) -> dict[str, str]:
+    raised = view.end.result.raised if view.end and view.end.result else None
+    if raised is not None:
+        return {"max_cost_usd": str(raised.cost_usd), "max_tokens": str(raised.tokens)}
     try:
         return {name: str(view.input[name]) for name in ("max_cost_usd", "max_tokens")}
     except KeyError:  # an older version's

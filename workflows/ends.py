@@ -99,7 +99,7 @@ def taken(spec: AgentSpec) -> AgentResult:
 
 def stop_for(result: AgentResult) -> Stop:
     """How a run ends that needed the report that this agent did not make."""
-    summary = f"{result.agent_id} {result.state.value}: {result.why}"
+    summary = f"{result.agent_id} {result.words}"
     if result.state is AgentState.CANCELLED:
         return Stop(RunStatus.CANCELLED, summary)
     if result.state is AgentState.BOUND:

@@ -101,7 +101,7 @@ def answer_task(delegated: Delegated) -> Awaitable[ToolResult]:
 
 def check_decision(request: CheckDecision) -> Awaitable[CheckedDecision]:
     """Who a decision is from, where that has to be proved."""
-    summary = f"{request.decision.id}: {request.decision.words}"
+    summary = f"check who says so: {request.decision.id}, {request.decision.words}"
     return activity("decision.check", request, CheckedDecision, summary=summary)
 
 

@@ -132,7 +132,7 @@ class Integration:
         task = briefs.resolve_task(title, problem, run.spec.check)
         resolver = await run.attempt(run.main, RESOLVER, task, context)
         if resolver.state is not AgentState.REPORTED:
-            return f"{resolver.agent_id} {resolver.state.value}: {resolver.why}"
+            return f"{resolver.agent_id} {resolver.words}"
         left = await run.main.markers()
         if left:
             return f"{resolver.agent_id} left conflict markers in {', '.join(left)}"

@@ -90,7 +90,7 @@ class Parts:
     async def _conclude(self, part: Built) -> None:
         run, number, branch, result = self._run, part.number, part.branch, part.result
         if result.state is not AgentState.REPORTED:
-            run.part(number, PartState.FAILED, f"{result.state.value}: {result.why}", branch)
+            run.part(number, PartState.FAILED, result.words, branch)
             return
         if not branch.dirty:
             run.part(number, PartState.UNCHANGED)

@@ -108,7 +108,9 @@ class Run:
         decision = await self.decide(Question(id="budget", kind="budget", text=text))
         if not decision.approved or decision.by == NOBODY:
             return False
-        self._team.budget = raised(budget, spec, decision.reason)
+        if (more := raised(budget, spec, decision.reason)) is None:
+            return False
+        self._team.budget = self.ledger.raised = more
         return True
 
     async def gather(

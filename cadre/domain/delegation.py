@@ -56,7 +56,7 @@ class Delegated(Value):
     @property
     def words(self) -> str:
         """Why there is no answer."""
-        return f"{self.ended.agent_id} {self.ended.state.value}: {self.ended.why}"
+        return f"{self.ended.agent_id} {self.ended.words}"
 
 
 def told(before: AgentResult, task: str) -> AgentResult:

@@ -68,6 +68,7 @@ class Ledger:
     notes: list[str] = field(default_factory=list)
     decisions: list[Decided] = field(default_factory=list)
     estimate: Estimate | None = None
+    raised: Allowance | None = None  # by a person, what the run may use in all
 
     def began(self, agent_id: str, promise: Promise) -> None:
         """An agent started, and may use so much."""
@@ -141,5 +142,6 @@ class Ledger:
             notes=tuple(self.notes),
             decisions=tuple(self.decisions),
             estimate=self.estimate,
+            raised=self.raised,
         )
         return fitted(result)

@@ -13,7 +13,7 @@ from cadre.domain.runs import RunInput
 
 # A question says how so many agents stand.
 MAX_LINES = 20
-_AMOUNT = re.compile(r"\s*\$?(\d{1,7}(?:\.\d{1,6})?)\b")
+_AMOUNT = re.compile(r"\s*(-?\s*\$?\s*-?\d{1,7}(?:\.\d{1,6})?)\b")
 
 
 def out_of_budget_text(
@@ -46,10 +46,13 @@ def _stands(result: AgentResult) -> str:
     return f"{result.agent_id}: {cell(result.why, 60)}.{said}"
 
 
-def raised(budget: Allowance, spec: RunInput, reason: str) -> Allowance:
-    """A budget with as many US dollars more as a reason begins with, else once more the run's."""
+def raised(budget: Allowance, spec: RunInput, reason: str) -> Allowance | None:
+    """A budget with as many US dollars more as a reason begins with, else once more the run's; None
+    where that is not more."""
     found = _AMOUNT.match(reason)
-    more = Decimal(found.group(1)) if found else spec.max_cost_usd
+    more = Decimal(re.sub(r"[\s$]", "", found.group(1))) if found else spec.max_cost_usd
+    if more <= 0:
+        return None
     tokens = int(spec.max_tokens * (more / spec.max_cost_usd))
     return Allowance(cost_usd=budget.cost_usd + more, tokens=budget.tokens + tokens)
 

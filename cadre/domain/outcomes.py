@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from cadre.domain.base import Value
-from cadre.domain.budget import Bound, Estimate, Spent
+from cadre.domain.budget import Allowance, Bound, Estimate, Spent
 from cadre.domain.decisions import Decided
 from cadre.domain.deliveries import DeliveryLine
 from cadre.domain.reports import Finding
@@ -77,6 +77,12 @@ class AgentResult(Value):
     def total(self) -> Spent:
         """What it and its sub-agents used."""
         return sum((line.spent for line in self.helpers), self.spent)
+
+    @property
+    def words(self) -> str:
+        """How it ended, in a line."""
+        state = self.state.value
+        return f"{state}: {self.why}" if self.why not in ("", state) else state
 
     @property
     def out_of_budget(self) -> bool:
@@ -158,6 +164,7 @@ class RunResult(Value):
     notes: tuple[str, ...] = ()
     decisions: tuple[Decided, ...] = ()
     estimate: Estimate | None = None
+    raised: Allowance | None = None  # what it might use, where a person raised its budget
 
 
 class Ending(Value):

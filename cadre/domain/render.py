@@ -44,7 +44,8 @@ def agents_table(lines: Iterable[AgentLine], working: Iterable[str] = ()) -> str
     """A Markdown table of a run's agents, ended ones first."""
     rows = [_row("agent", "state", "model", "turns", "cost"), "|---|---|---|---:|---:|"]
     for line in lines:
-        state = f"{line.state.value}: {line.why}" if line.why else line.state.value
+        told = line.why not in ("", line.state.value)
+        state = f"{line.state.value}: {line.why}" if told else line.state.value
         rows.append(
             _row(line.agent_id, cell(state), line.model, line.turns, usd(line.spent.cost_usd))
         )

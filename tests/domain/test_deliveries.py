@@ -38,6 +38,12 @@ def test_what_is_no_target(text: str) -> None:
         Target.of(text)
 
 
+@pytest.mark.parametrize("reason", ["-5", "$-5", "-$5", "0", "0.00 and stop"])
+def test_an_amount_that_is_not_more_raises_nothing(reason: str) -> None:
+    spec = RunInput(run="r", task="t", repo="/r", max_cost_usd=10, max_tokens=100)
+    assert raised(Allowance(cost_usd=4, tokens=40), spec, reason) is None
+
+
 @pytest.mark.parametrize(
     ("reason", "usd", "tokens"),
     [("", 14, 140), ("2 for the tests", 6, 60), ("$0.5", 4.5, 45), ("go on", 14, 140)],
@@ -45,4 +51,5 @@ def test_what_is_no_target(text: str) -> None:
 def test_a_person_raises_a_budget(reason: str, usd: float, tokens: int) -> None:
     spec = RunInput(run="r", task="t", repo="/r", max_cost_usd=10, max_tokens=100)
     more = raised(Allowance(cost_usd=4, tokens=40), spec, reason)
+    assert more is not None
     assert (float(more.cost_usd), more.tokens) == (usd, tokens)

@@ -87,11 +87,23 @@ def test_a_place_as_text() -> None:
     cursor = Cursor()
     for agent_id, number in (("scout", 5), ("", 9), ("worker.1/scout.2", 7), ("scout", 6)):
         assert cursor.advance(e.CancelRequested(at=at(agent_id, number)))
-    assert str(cursor) == "id:9,scout:6,worker.1/scout.2:7"
+    assert str(cursor) == "id:9,scout@id:6,worker.1/scout.2@id:7"
     again = Cursor.parse(str(cursor), "id")
     assert not again.advance(e.CancelRequested(at=at("scout", 6)))
     assert again.advance(e.CancelRequested(at=at("scout", 7)))
     assert again.advance(e.CancelRequested(at=at("builder.1", 1)))
+
+
+def test_an_agent_that_goes_on_is_followed_from_its_first_event() -> None:
+    cursor, before = Cursor(), at("scout", 60)
+    after = before.model_copy(update={"run_id": "01a1fee4-d33a-788f", "event_id": 1})
+    assert cursor.advance(e.CancelRequested(at=before))
+    assert cursor.advance(e.CancelRequested(at=after)), "another execution, numbered anew"
+    assert cursor.advance(e.CancelRequested(at=at("", 9)))
+    assert str(cursor) == "id:9,scout@id:60,scout@33a-788f:1"
+    again = Cursor.parse(str(cursor), "id")
+    assert not again.advance(e.CancelRequested(at=before))
+    assert not again.advance(e.CancelRequested(at=after))
 
 
 @pytest.mark.parametrize("text", ["", "id", "id:x", "id:1,,scout:2", "id:1,scout", "other:3"])

@@ -73,6 +73,8 @@ async def test_one_word_lets_them_all_go_on(client: Client) -> None:
     assert all(abs(c.allowance.cost_usd - third) < Decimal("0.03") for c in again), "equal shares"
     assert sorted(asked(script)) == ["worker.1", *SHORT], "the same agents"
     assert [d.id for d in result.decisions] == ["budget"]
+    assert result.raised is not None
+    assert result.raised.cost_usd == Decimal("6.4")
 
 
 async def test_they_are_asked_about_again_where_that_was_too_little(client: Client) -> None:

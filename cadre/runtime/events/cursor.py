@@ -7,15 +7,18 @@ import re
 from cadre.domain.errors import CadreError, ErrorKind
 from cadre.runtime.events.types import Event
 
+# The executions of one agent are few, and the end of an ID is random.
+ID_CHARS = 8
 _STEP = re.compile(r"([^,:]+):(\d{1,9})")
 
 
 class Cursor:
     """Takes each event of a run once, in whatever order its workflows' events come.
 
-    Events of one workflow come in their order, so the last one of each is enough. As text, a
-    cursor is `<run ID>:17,builder.1:30`: the number of the last event of the run's own workflow,
-    and of each agent's.
+    Events of one execution come in their order, so the last one of each is enough. As text, a
+    cursor is `<run ID>:17,builder.1@c93f3fcf:30`: the number of the last event of the run's own
+    workflow, and of each agent's. An agent that goes on does so in another execution, whose events
+    are numbered anew; the letters are the end of that one's ID.
     """
 
     def __init__(self) -> None:
@@ -44,7 +47,7 @@ class Cursor:
         at = event.at
         if not at.event_id:
             return True
-        who = at.agent_id or at.run_id
+        who = f"{at.agent_id}@{at.run_id[-ID_CHARS:]}" if at.agent_id else at.run_id
         if not at.agent_id:
             self._run = who
         if at.event_id <= self._last.get(who, 0):
