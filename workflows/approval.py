@@ -59,7 +59,7 @@ class Approval:
     def __init__(self, spec: ApprovalInput) -> None:
         self._spec = spec
         self._run = Run(spec)
-        self._stages = Stages(self._run)
+        self._stages = Stages(self._run, last_word=False)
 
     @workflow.run
     async def run(self, _: ApprovalInput) -> RunResult:

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from cadre.domain import briefs
+from cadre.domain.acceptance import verdict_text
 from cadre.domain.agents import Role
+from cadre.domain.decisions import NOBODY, Question
 from cadre.domain.outcomes import AgentResult, Ending, RunStatus
 from cadre.domain.reports import Finding, Review
 from cadre.domain.roles import REVIEWER
@@ -35,10 +37,15 @@ Gate = Callable[[str], Awaitable[Verdict]]
 
 
 class Stages:
-    """A run's stages on its main branch. Each agent reads the reports of those before it."""
+    """A run's stages on its main branch. Each agent reads the reports of those before it.
 
-    def __init__(self, run: Run) -> None:
+    With `last_word`, a run that asks has a person decide where an agent and its gates are still of
+    two minds when the rounds are over; a pattern that shows them every result needs no such word.
+    """
+
+    def __init__(self, run: Run, *, last_word: bool = True) -> None:
         self._run = run
+        self._last_word = last_word and run.spec.ask
         self._check: CheckResult | None = None
         self.known: list[ContextItem] = []
         self.task = run.spec.task
@@ -79,7 +86,25 @@ class Stages:
             verdict = await self._judged(worked.agent_id, gates, own)
             if not briefs.standing(verdict.findings):
                 return Ending.of(RunStatus.APPROVED, verdict.summary, verdict.findings, number)
-        return Ending.of(RunStatus.NOT_APPROVED, verdict.summary, verdict.findings, rounds)
+        ending = Ending.of(RunStatus.NOT_APPROVED, verdict.summary, verdict.findings, rounds)
+        return await self._taken(ending, worked.agent_id) if self._last_word else ending
+
+    async def _taken(self, ending: Ending, worker: str) -> Ending:
+        """What a person says of work that its gates do not let pass."""
+        run = self._run
+        change = await run.main.describe(f"verdict.{worker}")
+        question = Question(
+            id="verdict",
+            kind="verdict",
+            text=verdict_text(run.spec.subject, worker, ending, self._check),
+            subject_sha256=run.main.head,
+            subject_key=change.diff_key,
+        )
+        decision = await run.decide(question)
+        if not decision.approved or decision.by == NOBODY:
+            return ending
+        said = f"{decision.words}; {ending.summary}"
+        return ending.model_copy(update={"status": RunStatus.APPROVED, "summary": said})
 
     async def judged(self, worker: str, gates: Sequence[Gate]) -> Ending:
         """What the gates say of the files as `worker` left them, who need not be an agent."""

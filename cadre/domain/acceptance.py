@@ -38,20 +38,40 @@ def approval_text(
         f"Cost so far: {spent_line(spent)}",
         f"After approval: {into}",
     ]
-    findings = [
-        f"**{f.severity.value}** {cell(f.path, 200)}{f':{f.line}' if f.line else ''} "
-        f"{cell(f.message)}"
-        for f in verdict.findings[:MAX_SHOWN_FINDINGS]
-    ]
-    more = len(verdict.findings) - len(findings)
-    findings += [f"and {more} more findings"] if more > 0 else []
-    lines = [*(f"**Note**: {cell(remark, 600)}" for remark in remarks), *facts, *findings]
+    noted = [f"**Note**: {cell(remark, 600)}" for remark in remarks]
+    lines = [*noted, *facts, *_findings(verdict)]
     how = (
         f"`approve` delivers exactly this commit. `reject` with a reason has it reworked; without "
         f"one it ends the run. `edit`: you committed on `{delivery.branch}` yourself; your commits "
         "are taken in, checked and reviewed, and you are asked again."
     )
     return "\n\n".join([f"**{cell(subject)}**", "\n".join(f"- {line}" for line in lines), how])
+
+
+def verdict_text(subject: str, worker: str, verdict: Ending, check: CheckResult | None) -> str:
+    """The question whether work is good that its gates do not let pass, as Markdown."""
+    facts = [
+        f"{worker} says that it is done",
+        f"what judges it says: {cell(verdict.summary)}",
+        f"Check: {_check_words(check)}",
+    ]
+    lines = "\n".join(f"- {line}" for line in [*facts, *_findings(verdict)])
+    how = (
+        "`approve` takes it as it is, and the run goes on. `reject` ends the run as not approved, "
+        "with the work on its branch."
+    )
+    rounds = "1 round" if verdict.rounds == 1 else f"{verdict.rounds} rounds"
+    return f"**{cell(subject)}**\n\nAfter {rounds} they are of two minds:\n\n{lines}\n\n{how}"
+
+
+def _findings(verdict: Ending) -> list[str]:
+    lines = [
+        f"**{f.severity.value}** {cell(f.path, 200)}{f':{f.line}' if f.line else ''} "
+        f"{cell(f.message)}"
+        for f in verdict.findings[:MAX_SHOWN_FINDINGS]
+    ]
+    more = len(verdict.findings) - len(lines)
+    return [*lines, f"and {more} more findings"] if more > 0 else lines
 
 
 def _check_words(check: CheckResult | None) -> str:

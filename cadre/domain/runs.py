@@ -103,7 +103,7 @@ class RunInput(Policy):
     ask: bool = Field(
         default=False,
         description="Ask a person about what would end the run or leave a part of it out: a budget "
-        "that ran out, a merge that cannot be settled.",
+        "that ran out, a merge that cannot be settled, a review that keeps saying no.",
     )
     disallowed_tools: tuple[str, ...] = Field(
         default=(), description="Tools that no agent of the run may use."
