@@ -41,7 +41,7 @@ async def floor(
     http = await stack.enter_async_context(simulator_client())
     activities = FloorActivities(http, request(role))
     restrictions = SandboxRestrictions.default.with_passthrough_modules(
-        *PASSED_THROUGH, "benchmarks.floor_types"
+        *PASSED_THROUGH, "benchmarks.floor", "benchmarks.floor_types"
     )
     return Worker(
         client,
