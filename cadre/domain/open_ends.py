@@ -22,22 +22,22 @@ def out_of_budget_text(
     """The question whether a run may use more, as Markdown, for agents that ran out of it at once;
     `step` US dollars unless they say."""
     used = f"Used so far: {spent_line(spent)}."
-    first, one = short[0], len(short) == 1
-    if one:
-        who, end = "it go", "ends the run"
+    first = short[0]
+    if len(short) == 1:
+        who, they = "it", "it"
         at_work = f"{first.agent_id} was at work ({cell(first.why)}). {used}"
         at_work += f" It said last: {cell(first.said, 600)}" if first.said else ""
     else:
-        who, end = "them go", "goes on without them"
+        who, they = "them", "they"
         lines = "\n".join(f"- {_stands(result)}" for result in short[:MAX_LINES])
         lines += f"\n- and {len(short) - MAX_LINES} more" if len(short) > MAX_LINES else ""
         at_work = f"{len(short)} agents were at work. {used}\n\n{lines}"
     return (
         f"The run's budget of {usd(budget.cost_usd)} and {budget.tokens} tokens ran out while "
-        f"{at_work}\n\n`approve` lets {who} on where {'it' if one else 'they'} stopped, with "
-        f"{usd(step)} more{'' if one else ' in all'}, or with as many US dollars as the reason "
-        "begins with; the bound of tokens rises in proportion. "
-        f"`reject` {end} with what there is."
+        f"{at_work}\n\n`approve` lets {who} go on where {they} stopped: the run's "
+        f"budget rises by {usd(step)}, or by as many US dollars as the reason begins with, and the "
+        "bound of tokens in proportion. "
+        f"`reject` leaves it at that: the run goes on without {who}, or ends with what there is."
     )
 
 
