@@ -11,9 +11,10 @@ from temporalio import activity
 
 from cadre.llm.stream import TAIL_CHARS, Accumulator
 
-# Text that is being written is shown at most this often; a silent model is vouched for.
+# Text that is being written is shown at most this often; a silent model is vouched for, thrice
+# within a heartbeat timeout. Each beat costs the server a write.
 BEAT_SECONDS = 0.25
-QUIET_BEAT_SECONDS = 2.0
+QUIET_BEAT_SECONDS = 3.0
 
 
 @contextlib.asynccontextmanager
@@ -33,9 +34,10 @@ async def showing(turn: int, accumulator: Accumulator) -> AsyncIterator[None]:
 
 
 async def _beat(turn: int, accumulator: Accumulator) -> None:
-    shown, at, attempt = -1, 0.0, activity.info().attempt
+    # That it started was a sign of life.
+    shown, at, attempt = 0, time.monotonic(), activity.info().attempt
     while True:
-        await asyncio.sleep(BEAT_SECONDS)  # first: that it started is a sign of life
+        await asyncio.sleep(BEAT_SECONDS)
         chars, now = accumulator.output_chars, time.monotonic()
         if chars != shown or now - at >= QUIET_BEAT_SECONDS:
             tail = accumulator.tail.encode(errors="replace")[-TAIL_CHARS:].decode(errors="ignore")
