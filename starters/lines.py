@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from cadre.runtime.events import types as e
 from cadre.runtime.events.types import Event
 from cadre.runtime.events.words import check_words, words
 from starters.console import one_line
+from starters.view import RunView
 
-__all__ = ["check_words", "line", "told_line"]
+__all__ = ["check_words", "line", "told_json", "told_line"]
 
 WIDTH = 160
 # What the engine does for itself is news only when it fails.
@@ -23,6 +25,11 @@ def line(event: Event, started: datetime | None) -> str | None:
         return None
     turn = f"turn {event.turn}" if isinstance(event, _OfATurn) and event.turn else ""
     return told_line(event.at.time, started, event.at.agent_id or "run", turn, words(event))
+
+
+def told_json(event: Event, view: RunView) -> dict[str, Any]:
+    """An event for JSON, with the place after it from which to go on."""
+    return {"place": str(view.cursor), **event.model_dump(mode="json")}
 
 
 def told_line(time: datetime, started: datetime | None, who: str, turn: str, text: str) -> str:

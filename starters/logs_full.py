@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
-from cadre.domain.deliveries import MAX_DELIVERIES, DeliveryLine
+from cadre.domain.deliveries import MAX_DELIVERIES, DeliveryLine, try_name
 from cadre.domain.outcomes import RunResult
 from cadre.domain.render import delivery_words
 from cadre.domain.workspaces import CheckResult
@@ -17,7 +17,7 @@ from cadre.runtime.events.words import words
 from cadre.storage import keys
 from cadre.storage.objects import Objects
 from starters.console import clean, say
-from starters.lines import line, told_line
+from starters.lines import line, told_json, told_line
 from starters.view import RunView
 
 # What of the Messages API's blocks is text, by their type.
@@ -101,7 +101,7 @@ class Store:
         for number in range(1, MAX_DELIVERIES + 1):
             attempt, last = 1, None
             while kept := await self._objects.get(
-                keys.delivery(run, f"delivery.{number}.{attempt}.ended")
+                keys.delivery(run, f"{try_name(number, attempt)}.ended")
             ):
                 attempt, last = attempt + 1, kept
             if last is None:
@@ -111,10 +111,6 @@ class Store:
     async def _text(self, what: str, key: str) -> Whole:
         data = await self._objects.get(key)
         return missing(what, key) if data is None else Whole(what, data.decode(errors="replace"))
-
-
-def _ended_key(run: str, number: int, attempt: int) -> str:
-    return keys.delivery(run, f"delivery.{number}.{attempt}.ended")
 
 
 def missing(what: str, key: str) -> Whole:
@@ -140,8 +136,7 @@ def print_full(event: Event, view: RunView, whole: list[Whole]) -> None:
 
 def print_full_json(event: Event, view: RunView, whole: list[Whole]) -> None:
     """An event as `--json` prints it, with the texts besides, as `full`."""
-    told = {"place": str(view.cursor), **event.model_dump(mode="json")}
-    say(json.dumps({**told, "full": [each._asdict() for each in whole]}))
+    say(json.dumps({**told_json(event, view), "full": [each._asdict() for each in whole]}))
 
 
 def _answered(block: dict[str, Any], invalid: dict[str, str]) -> Whole:

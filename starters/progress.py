@@ -15,7 +15,7 @@ from cadre.runtime.events import Cursor, Event, follow
 from cadre.runtime.events.types import WaitingChanged
 from starters.console import say
 from starters.find import Found
-from starters.lines import line
+from starters.lines import line, told_json
 from starters.screen import console, screen
 from starters.view import RunView
 
@@ -87,7 +87,7 @@ def say_to_stderr(text: str) -> None:
 def print_json(event: Event, view: RunView) -> None:
     """An event as a line of JSON on standard output, at once, with the place after it from which
     to go on."""
-    say(json.dumps({"place": str(view.cursor), **event.model_dump(mode="json")}))
+    say(json.dumps(told_json(event, view)))
 
 
 def _live(view: RunView) -> Live:

@@ -56,45 +56,41 @@ async def without_result(spec: AgentSpec, failure: ChildWorkflowError) -> AgentR
 
 def not_started(agent_id: str, snapshot: str, bound: Bound) -> AgentResult:
     """The result of an agent that a bound of its run did not let begin."""
-    return AgentResult(
-        agent_id=agent_id,
-        state=AgentState.BOUND,
-        bound=bound,
-        why=f"the run's bound of {bound.value}, before it began",
-        snapshot=snapshot,
-        turns=0,
-        spent=Spent(),
-    )
+    why = f"the run's bound of {bound.value}, before it began"
+    return _unused(agent_id, snapshot, AgentState.BOUND, why, bound)
 
 
 def superseded(agent_id: str, snapshot: str) -> AgentResult:
     """The result of asking an agent to go on from an end that is its last no more."""
-    return AgentResult(
-        agent_id=agent_id,
-        state=AgentState.FAILED,
-        why="it has not gone on: it is at work already, or has gone on meanwhile",
-        snapshot=snapshot,
-        turns=0,
-        spent=Spent(),
-    )
+    why = "it has not gone on: it is at work already, or has gone on meanwhile"
+    return _unused(agent_id, snapshot, AgentState.FAILED, why)
 
 
 def taken(spec: AgentSpec) -> AgentResult:
     """The result of an agent that could not start because a workflow has its ID and is open."""
-    workflow_id = f"{spec.run}/{spec.agent_id}"
-    result = AgentResult(
-        agent_id=spec.agent_id,
-        state=AgentState.NOT_STARTED,
-        why=f"a workflow {workflow_id} is open that this run did not start: end it, and start the "
-        "run again with another --id",
-        snapshot=spec.snapshot,
+    why = (
+        f"a workflow {spec.run}/{spec.agent_id} is open that this run did not start: end it, and "
+        "start the run again with another --id"
+    )
+    if spec.before is None:
+        return _unused(spec.agent_id, spec.snapshot, AgentState.NOT_STARTED, why)
+    told = {"state": AgentState.NOT_STARTED, "why": why, "bound": None}
+    return spec.before.model_copy(update=told)
+
+
+def _unused(
+    agent_id: str, snapshot: str, state: AgentState, why: str, bound: Bound | None = None
+) -> AgentResult:
+    """The result of what used nothing."""
+    return AgentResult(
+        agent_id=agent_id,
+        state=state,
+        bound=bound,
+        why=why,
+        snapshot=snapshot,
         turns=0,
         spent=Spent(),
     )
-    if spec.before is None:
-        return result
-    told = {"state": result.state, "why": result.why, "bound": None}
-    return spec.before.model_copy(update=told)
 
 
 def stop_for(result: AgentResult) -> Stop:

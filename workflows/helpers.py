@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from temporalio.exceptions import ChildWorkflowError
-
 from cadre.domain.agents import Agent, as_helper_of
 from cadre.domain.budget import Bound, Limits, Spent, left
 from cadre.domain.delegation import Delegated, Refused, Wanted, is_last
@@ -14,10 +12,9 @@ from cadre.domain.outcomes import AgentResult, AgentState
 from cadre.domain.progress import Progress
 from cadre.domain.runs import AgentSpec, RecordAgent
 from cadre.domain.turns import ToolCall, ToolResult
-from cadre.domain.waiting import AgentAsks
 from workflows import gateway
 from workflows.children import Children
-from workflows.ends import not_started, superseded, unless_cancelled, without_result
+from workflows.ends import not_started, superseded, unless_cancelled
 
 
 class Helpers:
@@ -26,7 +23,7 @@ class Helpers:
     def __init__(self, spec: AgentSpec, progress: Progress) -> None:
         self._spec = spec
         self._progress = progress
-        self._children = Children()
+        self._children = Children(tell_run=True)
         own = f"{spec.agent_id}/"
         known = (line.agent_id.removeprefix(own) for line in progress.helpers.lines)
         self._numbers = Counter(name.rpartition(".")[0] for name in known if "/" not in name)
@@ -109,11 +106,7 @@ class Helpers:
     async def _run(self, spec: AgentSpec, promise: Promise) -> AgentResult:
         books = self._progress.helpers
         books.began(spec.agent_id, promise)
-        try:
-            result = await self._children.run(spec)
-        except ChildWorkflowError as failure:
-            result = await without_result(spec, failure)
-            await gateway.tell_run(spec.run, AgentAsks(agent_id=spec.agent_id))  # nothing now
+        result = await self._children.run(spec)
         books.ended(result, spec.agent)
         if result.state is not AgentState.NOT_STARTED:
             await gateway.record_agent(RecordAgent(run=spec.run, agent_id=spec.agent_id))

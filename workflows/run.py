@@ -15,7 +15,7 @@ from typing import TypeVar
 from temporalio.exceptions import ActivityError
 
 from cadre.domain.agents import Agent, Role
-from cadre.domain.decisions import NOBODY, Decided, Question
+from cadre.domain.decisions import Decided, Question
 from cadre.domain.estimate import estimate_run
 from cadre.domain.ledger import Ledger, Shares
 from cadre.domain.open_ends import out_of_budget_text, raised
@@ -106,7 +106,7 @@ class Run:
             return False
         text = out_of_budget_text(short, self.ledger.spent, budget, spec.max_cost_usd)
         decision = await self.decide(Question(id="budget", kind="budget", text=text))
-        if not decision.approved or decision.by == NOBODY:
+        if not decision.approved_by_somebody:
             return False
         if (more := raised(budget, spec, decision.reason)) is None:
             return False

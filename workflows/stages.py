@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cadre.domain import briefs
 from cadre.domain.acceptance import verdict_text
 from cadre.domain.agents import Role
-from cadre.domain.decisions import NOBODY, Question
+from cadre.domain.decisions import Question
 from cadre.domain.outcomes import AgentResult, Ending, RunStatus
 from cadre.domain.reports import Finding, Review
 from cadre.domain.roles import REVIEWER
@@ -101,7 +101,7 @@ class Stages:
             subject_key=change.diff_key,
         )
         decision = await run.decide(question)
-        if not decision.approved or decision.by == NOBODY:
+        if not decision.approved_by_somebody:
             return ending
         said = f"{decision.words}; {ending.summary}"
         return ending.model_copy(update={"status": RunStatus.APPROVED, "summary": said})

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from temporalio.exceptions import ChildWorkflowError
-
 from cadre.domain.agents import Agent, Role
 from cadre.domain.budget import Allowance, Bound, Limits
 from cadre.domain.ledger import Ledger, Promise, Shares
@@ -17,7 +15,7 @@ from cadre.domain.turns import ContextItem
 from workflows import gateway
 from workflows.branch import Branch
 from workflows.children import Children
-from workflows.ends import not_started, unless_cancelled, without_result
+from workflows.ends import not_started, unless_cancelled
 
 
 class Team:
@@ -119,10 +117,7 @@ class Team:
         self._waiting.pop(name, None)
         self._ledger.began(name, promise)
         self._changed()
-        try:
-            result = await self._children.run(spec)
-        except ChildWorkflowError as failure:
-            result = await without_result(spec, failure)
+        result = await self._children.run(spec)
         self._ledger.ended(result, spec.agent)
         if spec.agent.role.writes:
             branch.snapshot, branch.writer = result.snapshot, name

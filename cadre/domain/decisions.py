@@ -132,6 +132,11 @@ class Decided(Decision):
     at: datetime
     signed: bool = False
 
+    @property
+    def approved_by_somebody(self) -> bool:
+        """Whether a person approved, not the policy after the time for it."""
+        return self.approved and self.by != NOBODY
+
     def same_word(self, decision: Decision) -> bool:
         """Whether that says once more what was decided."""
         return (self.id, self.by, self.verdict) == (decision.id, decision.by, decision.verdict)

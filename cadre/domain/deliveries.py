@@ -158,6 +158,11 @@ class Moved(Value):
     moved: bool
 
 
+def try_name(number: int, attempt: int) -> str:
+    """What a try of a run's delivery is called."""
+    return f"delivery.{number}.{attempt}"
+
+
 class MakeDelivery(Value):
     """Push, or run the operator's command, at most once: `number` counts a run's deliveries from 1,
     `attempt` the times that somebody had it tried."""
@@ -176,7 +181,7 @@ class MakeDelivery(Value):
     @property
     def name(self) -> str:
         """What its record and its output are called."""
-        return f"delivery.{self.number}.{self.attempt}"
+        return try_name(self.number, self.attempt)
 
     def environment(self) -> dict[str, str]:
         """What a command is told. Agents may have written these texts: they are data."""
